@@ -1,0 +1,174 @@
+package m2msafe
+
+import (
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
+	"gorm.io/gorm/schema"
+)
+
+// The anchors in GORM's create and update processors, and the plugin's own
+// callbacks beside them.
+const (
+	saveBefore = "gorm:save_before_associations"
+	saveAfter  = "gorm:save_after_associations"
+
+	checkName = "m2msafe:check"
+	takeName  = "m2msafe:take"
+	linkName  = "m2msafe:link"
+)
+
+// register puts the pipeline into db's processors. A statement that saves
+// associations passes, in this order:
+//
+//	m2msafe:check                  refuse what can't be linked, before a row is written
+//	gorm:save_before_associations  belongs-to
+//	gorm:create or gorm:update     the owner
+//	m2msafe:take                   hide the many-to-many relations from GORM
+//	gorm:save_after_associations   has-one, has-many
+//	m2msafe:link                   show them again, and link
+func register(db *gorm.DB) error {
+	// registrar is what GORM's unexported callback type offers.
+	type registrar interface {
+		Register(name string, fn func(*gorm.DB)) error
+	}
+	create, update := db.Callback().Create(), db.Callback().Update()
+	steps := []struct {
+		at   registrar
+		name string
+		fn   func(*gorm.DB)
+	}{
+		{create.Before(saveBefore), checkName, check(true)},
+		{create.Before(saveAfter), takeName, take(true)},
+		{create.After(saveAfter), linkName, link},
+		{update.Before(saveBefore), checkName, check(false)},
+		{update.Before(saveAfter), takeName, take(false)},
+		{update.After(saveAfter), linkName, link},
+	}
+	var errs []error
+	for _, s := range steps {
+		if err := s.at.Register(s.name, s.fn); err != nil {
+			errs = append(errs, fmt.Errorf("m2msafe: callback %s: %w", s.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// taken is what link needs to know of a statement whose many-to-many relations
+// are hidden from GORM.
+type taken struct {
+	settings  *settings
+	plans     *plans
+	creating  bool // the statement inserts the owners
+	relations []*schema.Relationship
+	omits     []string // Statement.Omits as the user set it
+	choice    choice
+}
+
+// choice is what the user's Select and Omit come to.
+type choice struct {
+	columns    map[string]bool
+	restricted bool // a Select is given: what is not in columns is not chosen
+}
+
+// has says whether a relation is to be saved.
+func (c choice) has(relation string) bool {
+	chosen, named := c.columns[relation]
+	return chosen || (!named && !c.restricted)
+}
+
+// takenKey is where a statement's taken stands while GORM saves the other
+// associations.
+const takenKey = "m2msafe:taken"
+
+// relationsOf returns the statement's relations that the plugin is to save, and
+// how it is to do that. It costs nothing where a model has no such relation.
+func relationsOf(db *gorm.DB, creating bool) (*taken, bool) {
+	if db.Error != nil || db.Statement.Schema == nil || len(db.Statement.Schema.Relationships.Many2Many) == 0 {
+		return nil, false
+	}
+	// The session's own plugin, which is another than the registered one below
+	// With.
+	plugin, ok := db.Plugins[pluginName].(*Plugin)
+	if !ok || plugin.settings.off || db.Statement.ConnPool == nil {
+		return nil, false
+	}
+	columns, restricted := db.Statement.SelectAndOmitColumns(creating, !creating)
+	t := &taken{
+		settings: &plugin.settings, plans: plugin.plans, creating: creating,
+		omits: db.Statement.Omits, choice: choice{columns, restricted},
+	}
+	for _, rel := range db.Statement.Schema.Relationships.Many2Many {
+		if t.choice.has(rel.Name) {
+			t.relations = append(t.relations, rel)
+		}
+	}
+	return t, len(t.relations) > 0
+}
+
+// check refuses what can never be linked while nothing is written yet.
+func check(creating bool) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		t, ok := relationsOf(db, creating)
+		if !ok || db.DryRun {
+			return
+		}
+		for _, rel := range t.relations {
+			if err := newLinks(db, t, rel).check(); err != nil {
+				_ = db.AddError(err)
+				return
+			}
+		}
+	}
+}
+
+// take hides the relations from GORM's own many-to-many branch.
+func take(creating bool) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		t, ok := relationsOf(db, creating)
+		if !ok {
+			return
+		}
+		db.InstanceSet(takenKey, t)
+		omits := make([]string, 0, len(t.omits)+len(t.relations))
+		omits = append(omits, t.omits...)
+		for _, rel := range t.relations {
+			omits = append(omits, rel.Name)
+		}
+		db.Statement.Omits = omits
+	}
+}
+
+// link shows the relations again, whatever has happened in between, and runs
+// the pipeline for each.
+func link(db *gorm.DB) {
+	value, _ := db.InstanceGet(takenKey)
+	t, ok := value.(*taken)
+	if !ok {
+		return
+	}
+	db.InstanceSet(takenKey, nil)
+	db.Statement.Omits = t.omits
+	if db.Error != nil {
+		return
+	}
+	for _, rel := range t.relations {
+		if err := newLinks(db, t, rel).save(); err != nil {
+			_ = db.AddError(err)
+			return
+		}
+	}
+}
+
+// saveAssociations runs the association part of GORM's create processor, with
+// the plugin's in it, on a statement whose own rows are stored already.
+func saveAssociations(tx *gorm.DB) error {
+	check(true)(tx)
+	callbacks.SaveBeforeAssociations(true)(tx)
+	take(true)(tx)
+	callbacks.SaveAfterAssociations(true)(tx)
+	link(tx)
+	return tx.Error
+}

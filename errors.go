@@ -1,0 +1,139 @@
+package m2msafe
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// What errors.Is finds in the errors of the plugin. All but the first three
+// come inside a [*LinkError], which has the relation and the keys.
+var (
+	// ErrOption is returned by db.Use, or by the calls made through With, for
+	// an option that is nil, given twice, in conflict or out of its place.
+	ErrOption = errors.New("m2msafe: option refused")
+	// ErrUnsupportedDatabase is returned by db.Use for a GORM dialect that the
+	// plugin has no statements for.
+	ErrUnsupportedDatabase = errors.New("m2msafe: unsupported database")
+	// ErrNotInUse is returned by the calls made through With on a *gorm.DB that
+	// never saw db.Use(m2msafe.New()).
+	ErrNotInUse = errors.New("m2msafe: plugin not in use: call db.Use(m2msafe.New()) first")
+
+	// ErrOwnerNotSaved: the owner has no key yet. Save it first.
+	ErrOwnerNotSaved = errors.New("owner is not saved: it has no key")
+	// ErrOwnerNotStored: no row has the owner's key. errors.Is finds
+	// gorm.ErrForeignKeyViolated too.
+	ErrOwnerNotStored = errors.New("owner is not stored: no row has its key")
+	// ErrTargetNotStored: no row has the target's key, and it was not or could
+	// not be created. errors.Is finds gorm.ErrForeignKeyViolated too.
+	ErrTargetNotStored = errors.New("target is not stored: no row has its key")
+	// ErrZeroReference: a column that the relation refers to is zero or NULL in
+	// the target.
+	ErrZeroReference = errors.New("target's reference column is zero or NULL")
+	// ErrInvalidTarget: a nil pointer stands among the targets.
+	ErrInvalidTarget = errors.New("target is nil")
+	// ErrNoUniqueKey: the join table has no usable unique key on the pair, and
+	// the option NoUniqueKey(Refuse) or the transaction's isolation level rules
+	// out the lock.
+	ErrNoUniqueKey = errors.New("join table has no usable unique key on the pair")
+	// ErrDeletedLink: a soft-deleted row takes the pair's key, and the option
+	// is DeletedLinks(Refuse).
+	ErrDeletedLink = errors.New("link is soft-deleted")
+	// ErrNoJoinTable: the database has no table of the relation's name.
+	ErrNoJoinTable = errors.New("join table does not exist")
+)
+
+// LinkError says which links could not be written, and why.
+//
+// errors.Is finds Err and Cause, and the sentinel of GORM that fits:
+// gorm.ErrDuplicatedKey, gorm.ErrForeignKeyViolated and
+// gorm.ErrCheckConstraintViolated, with TranslateError or without.
+type LinkError struct {
+	Relation  string  // the model and its field, as in "Article.Publications"
+	JoinTable string  // the join table's name
+	Owner     []any   // reference values of the owner, nil if several or unknown
+	Targets   [][]any // reference values of the targets that failed, if known
+	Err       error   // one of this package's errors, nil for a plain database error
+	Cause     error   // the error of the database or of a hook, if there is one
+	Advice    string  // what to do about it, may be empty
+
+	gormErr error // GORM's sentinel for Cause
+}
+
+// maxTargets is how many targets an error's text lists.
+const maxTargets = 5
+
+// Error is one line: relation, what happened, keys, cause, advice.
+func (e *LinkError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "m2msafe: %s (join table %s): ", e.Relation, e.JoinTable)
+	if e.Err != nil {
+		b.WriteString(e.Err.Error())
+	} else {
+		b.WriteString("links not written")
+	}
+	if e.Owner != nil {
+		fmt.Fprintf(&b, "; owner %s", keyText(e.Owner))
+	}
+	for i, t := range e.Targets {
+		if i == maxTargets {
+			fmt.Fprintf(&b, " and %d more", len(e.Targets)-maxTargets)
+			break
+		}
+		b.WriteString([...]string{"; target ", ", "}[min(i, 1)])
+		b.WriteString(keyText(t))
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": %v", e.Cause)
+	}
+	if e.Advice != "" {
+		fmt.Fprintf(&b, " (%s)", e.Advice)
+	}
+	return b.String()
+}
+
+// Unwrap gives errors.Is and errors.As what the error is made of.
+func (e *LinkError) Unwrap() []error {
+	var errs []error
+	for _, err := range []error{e.Err, e.Cause, e.gormErr} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// keyText is a key as an error's text shows it: 7, or (7, "en").
+func keyText(key []any) string {
+	parts := make([]string, len(key))
+	for i, v := range key {
+		switch v := v.(type) {
+		case string:
+			parts[i] = fmt.Sprintf("%q", v)
+		case []byte:
+			parts[i] = fmt.Sprintf("%x", v)
+		default:
+			parts[i] = fmt.Sprint(v)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// gormSentinel finds the sentinel that GORM's own translator has for a database
+// error, whether the app has TranslateError on or not.
+func gormSentinel(db *gorm.DB, cause error) error {
+	for _, sentinel := range []error{gorm.ErrDuplicatedKey, gorm.ErrForeignKeyViolated, gorm.ErrCheckConstraintViolated} {
+		if errors.Is(cause, sentinel) {
+			return nil // Unwrap shows it already
+		}
+		if tr, ok := db.Dialector.(gorm.ErrorTranslator); ok && errors.Is(tr.Translate(cause), sentinel) {
+			return sentinel
+		}
+	}
+	return nil
+}

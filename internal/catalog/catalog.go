@@ -1,0 +1,87 @@
+// Package catalog reads what the live database enforces on a table: its
+// columns, unique keys and foreign keys.
+package catalog
+
+import (
+	"database/sql"
+	"slices"
+)
+
+// Table is a table as the database has it.
+type Table struct {
+	ID      int64 // the database's own number for it, 0 where it has none
+	Columns []Column
+	Keys    []Key // valid unique keys, the primary key first
+	// ForeignKeys are those of the table itself.
+	ForeignKeys []ForeignKey
+	// CanSelect says that the role may read every row, CanLock that it may lock
+	// them too.
+	CanSelect, CanLock bool
+}
+
+// Column is a column of a table.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`     // SQL name for casts, without length
+	Sequence bool   `json:"sequence"` // its default moves a sequence
+}
+
+// Key is a unique key.
+type Key struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"` // "" stands for an expression
+	Where   string   `json:"where"`   // predicate of a partial index
+	// Deferrable keys are checked late and can't be an arbiter.
+	Deferrable bool `json:"deferrable"`
+	// NullsEqual says that NULLs count as equal (NULLS NOT DISTINCT).
+	NullsEqual bool `json:"nulls_equal"`
+}
+
+// ForeignKey is a reference to another table.
+type ForeignKey struct {
+	Columns []string `json:"columns"`
+	Table   int64    `json:"table"` // Table.ID of the table that is referred to
+}
+
+// Query runs a statement and gives its rows.
+type Query func(query string, vars ...any) (*sql.Rows, error)
+
+// Column returns the column of a name, nil if there is none.
+func (t *Table) Column(name string) *Column {
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.Columns[i]
+}
+
+// References says whether a foreign key of columns, in any order, refers to
+// the table of an ID.
+func (t *Table) References(id int64, columns []string) bool {
+	return slices.ContainsFunc(t.ForeignKeys, func(f ForeignKey) bool {
+		return f.Table == id && SameColumns(f.Columns, columns)
+	})
+}
+
+// SameColumns says whether two lists name the same columns, in any order.
+func SameColumns(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}
+
+// scan reads all rows with one function a row, and closes them.
+func scan(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,158 @@
+package dialect
+
+import (
+	"database/sql/driver"
+	"encoding"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// array writes a parameter with all values of a column in PostgreSQL's array
+// text form, and its cast. One text parameter is understood alike by pgx
+// (extended and simple protocol) and lib/pq.
+func (w writer) array(column Column, values []any) error {
+	text := make([]byte, 0, 16*len(values)+2)
+	text = append(text, '{')
+	for i, v := range values {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		s, null, err := Text(v, column.Type)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", column.Name, err)
+		}
+		if null {
+			text = append(text, "NULL"...)
+			continue
+		}
+		text = appendElement(text, s)
+	}
+	text = append(text, '}')
+	w.bind(string(text))
+	w.sql("::", column.Type, "[]")
+	return nil
+}
+
+// appendElement appends an array element. Digits go as they are; everything
+// else is quoted, which makes commas, braces, spaces, the word NULL and the
+// empty string plain text; quotes and backslashes are escaped
+// (PostgreSQL manual, 8.15.6 Array Input and Output Syntax).
+func appendElement(dst []byte, s string) []byte {
+	plain := s != ""
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= '0' && s[i] <= '9'
+	}
+	if plain {
+		return append(dst, s...)
+	}
+	dst = append(dst, '"')
+	for i := 0; i < len(s); i++ {
+		if s[i] == '"' || s[i] == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, s[i])
+	}
+	return append(dst, '"')
+}
+
+// Text is a value as PostgreSQL reads it for a column of a type, the way that
+// the value would have gone through database/sql and pgx. null says that it is
+// NULL. With an empty type it is a text that equal values share.
+//
+// It returns an error for a value that no database/sql driver takes, or whose
+// driver.Valuer fails.
+func Text(v any, typ string) (text string, null bool, err error) {
+	switch v := v.(type) {
+	case nil:
+		return "", true, nil
+	case string:
+		return v, false, nil
+	case int:
+		return strconv.Itoa(v), false, nil
+	case int64:
+		return strconv.FormatInt(v, 10), false, nil
+	case uint:
+		return strconv.FormatUint(uint64(v), 10), false, nil
+	case []byte:
+		if v == nil {
+			return "", true, nil
+		}
+		return bytesText(v, typ), false, nil
+	case time.Time:
+		return timeText(v), false, nil
+	case driver.Valuer:
+		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
+			return "", true, nil // as database/sql does with a nil *Valuer
+		}
+		inner, err := v.Value()
+		if err != nil {
+			return "", false, err
+		}
+		if _, again := inner.(driver.Valuer); again {
+			return "", false, fmt.Errorf("%T: Value returned a driver.Valuer", v)
+		}
+		return Text(inner, typ)
+	}
+	return kindText(reflect.ValueOf(v), typ)
+}
+
+// kindText is Text for named types, pointers and arrays.
+func kindText(v reflect.Value, typ string) (string, bool, error) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return "", true, nil
+		}
+		return Text(v.Elem().Interface(), typ)
+	case reflect.Bool:
+		return strconv.FormatBool(v.Bool()), false, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return strconv.FormatInt(v.Int(), 10), false, nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return strconv.FormatUint(v.Uint(), 10), false, nil
+	case reflect.Float32:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 32), false, nil
+	case reflect.Float64:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64), false, nil
+	case reflect.String:
+		return v.String(), false, nil
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			b := make([]byte, v.Len())
+			reflect.Copy(reflect.ValueOf(b), v)
+			return bytesText(b, typ), false, nil
+		}
+	}
+	switch s := v.Interface().(type) {
+	case encoding.TextMarshaler:
+		text, err := s.MarshalText()
+		return string(text), false, err
+	case fmt.Stringer:
+		return s.String(), false, nil
+	}
+	return "", false, fmt.Errorf("unsupported type %s", v.Type())
+}
+
+// bytesText is what bytes mean to a type: raw for bytea, digits for uuid,
+// characters for everything else.
+func bytesText(b []byte, typ string) string {
+	switch {
+	case typ == "bytea" || typ == "":
+		return `\x` + hex.EncodeToString(b)
+	case typ == "uuid" && len(b) == 16:
+		return hex.EncodeToString(b)
+	default:
+		return string(b)
+	}
+}
+
+// timeText is a time with its zone, to the microsecond that the database
+// stores, cut off as pgx does, not rounded. Types without a zone ignore it.
+func timeText(t time.Time) string {
+	text := t.Truncate(time.Microsecond).Format("2006-01-02T15:04:05.999999Z07:00:00")
+	return strings.TrimSuffix(text, ":00")
+}

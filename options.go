@@ -1,0 +1,209 @@
+package m2msafe
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+)
+
+// Option sets how links are written. The same options are given to [New], as
+// defaults of the app, and to [With], for the calls made through one *gorm.DB;
+// what With sets wins. An option that is nil, given twice, in conflict with
+// another or out of its place is refused with [ErrOption]: by db.Use, or by the
+// call made through With.
+type Option func(*settings) error
+
+// Policy says what happens where the safe way of linking is not open.
+type Policy uint8
+
+// The policies. Which of them an option takes, and which is its default, its
+// documentation says.
+const (
+	Lock   Policy = iota + 1 // serialize the plugin's writers by a lock
+	Revive                   // bring the stored row back
+	Refuse                   // return an error, write nothing
+)
+
+// settings is what the options of New and With add up to.
+type settings struct {
+	noUniqueKey  Policy
+	deletedLinks Policy
+	off          bool
+	through      any
+	report       *Report
+	onLinked     func(tx *gorm.DB, event Event) error
+
+	perCall bool            // the options were given to With
+	given   map[string]bool // names of the options of this New or With
+}
+
+// apply adds opts to s.
+func (s settings) apply(perCall bool, opts []Option) (settings, error) {
+	s.perCall, s.given = perCall, make(map[string]bool, len(opts))
+	var errs []error
+	for i, opt := range opts {
+		if opt == nil {
+			errs = append(errs, fmt.Errorf("%w: option %d is nil", ErrOption, i+1))
+			continue
+		}
+		if err := opt(&s); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if s.given["Off"] && len(s.given) > 1 {
+		errs = append(errs, fmt.Errorf("%w: Off conflicts with the other options of the same call", ErrOption))
+	}
+	return s, errors.Join(errs...)
+}
+
+// once notes that the option called name is given, and refuses the second time.
+func (s *settings) once(name string) error {
+	if s.given[name] {
+		return fmt.Errorf("%w: %s is given twice", ErrOption, name)
+	}
+	s.given[name] = true
+	return nil
+}
+
+// onceWith is once for the options that belong to single calls.
+func (s *settings) onceWith(name string) error {
+	if !s.perCall {
+		return fmt.Errorf("%w: %s belongs to single calls: give it to With, not to New", ErrOption, name)
+	}
+	return s.once(name)
+}
+
+// NoUniqueKey says what happens on a join table without a usable unique key on
+// the pair.
+//
+// [Lock], the default: the plugin's writers take turns (on PostgreSQL by
+// advisory locks that end with the transaction) and insert only what is
+// missing. It is logged once a relation, as a warning through GORM's logger,
+// with the DDL that mends the table.
+//
+// [Refuse]: the call fails with [ErrNoUniqueKey] and writes nothing.
+func NoUniqueKey(p Policy) Option {
+	return func(s *settings) error {
+		if p != Lock && p != Refuse {
+			return fmt.Errorf("%w: NoUniqueKey takes Lock or Refuse", ErrOption)
+		}
+		s.noUniqueKey = p
+		return s.once("NoUniqueKey")
+	}
+}
+
+// DeletedLinks says what happens to a link whose soft-deleted row still takes
+// the pair's unique key.
+//
+// [Revive], the default: the row comes back to life, keeps its other columns,
+// and its auto-update time moves.
+//
+// [Refuse]: the call fails with [ErrDeletedLink] and writes nothing.
+//
+// Where the unique key covers living rows only (a partial index, or one that
+// includes the soft-delete column) a dead row takes nothing: it stays as
+// history and a new row is inserted, under either policy.
+func DeletedLinks(p Policy) Option {
+	return func(s *settings) error {
+		if p != Revive && p != Refuse {
+			return fmt.Errorf("%w: DeletedLinks takes Revive or Refuse", ErrOption)
+		}
+		s.deletedLinks = p
+		return s.once("DeletedLinks")
+	}
+}
+
+// Through gives values for the extra columns of the join rows that the call
+// inserts; stored rows keep theirs. For [With] only.
+//
+// values is a map[string]any of column or field names, or a struct or pointer
+// to a struct of the relation's join model, of which the non-zero fields count.
+// A name that the join table does not have, or one of the columns that hold the
+// pair, is refused with [ErrOption] before anything is written. The map may
+// hold gorm.Expr values where the join model has no create hooks.
+func Through(values any) Option {
+	return func(s *settings) error {
+		t := reflect.TypeOf(values)
+		for t != nil && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		_, isMap := values.(map[string]any)
+		v := reflect.ValueOf(values)
+		if t == nil || (!isMap && t.Kind() != reflect.Struct) || (v.Kind() == reflect.Pointer && v.IsNil()) {
+			return fmt.Errorf("%w: Through takes a map[string]any or a join model, not %T", ErrOption, values)
+		}
+		s.through = values
+		return s.onceWith("Through")
+	}
+}
+
+// ReportTo has each pair that the calls ask for noted in r, with its outcome.
+// For [With] only.
+func ReportTo(r *Report) Option {
+	return func(s *settings) error {
+		if r == nil {
+			return fmt.Errorf("%w: ReportTo takes a *Report, not nil", ErrOption)
+		}
+		s.report = r
+		return s.onceWith("ReportTo")
+	}
+}
+
+// OnLinked has f called for each relation of which a call made new links, with
+// those links only ([Created] and [Revived]), inside the transaction of the
+// call: tx is for statements that stand or fall with the links. If f returns an
+// error the call returns it, and rolls the links back, or leaves that to the
+// caller whose transaction it is. f may be called by several goroutines at
+// once where the *gorm.DB is shared.
+func OnLinked(f func(tx *gorm.DB, event Event) error) Option {
+	return func(s *settings) error {
+		if f == nil {
+			return fmt.Errorf("%w: OnLinked takes a function, not nil", ErrOption)
+		}
+		s.onLinked = f
+		return s.once("OnLinked")
+	}
+}
+
+// Off leaves many-to-many writes to stock GORM.
+func Off() Option {
+	return func(s *settings) error {
+		s.off = true
+		return s.once("Off")
+	}
+}
+
+// With returns a *gorm.DB whose calls follow opts on top of those given to
+// [New]. It is a new session, safe for concurrent use if its options are; the
+// options reach every statement made through it, by gorm.G and in its
+// transactions too. A refused option ([ErrOption]) or a db without the plugin
+// ([ErrNotInUse]) is the error of every call made through it.
+func With(db *gorm.DB, opts ...Option) *gorm.DB {
+	tx := db.Session(&gorm.Session{})
+	base, ok := db.Plugins[pluginName].(*Plugin)
+	if !ok {
+		_ = tx.AddError(ErrNotInUse)
+		return tx
+	}
+	s, err := base.settings.apply(true, opts)
+	if err != nil {
+		_ = tx.AddError(err)
+		return tx
+	}
+	if !s.given["Off"] && len(s.given) > 0 {
+		s.off = false
+	}
+	// Session has copied the Config, so a plugin table of its own is all that
+	// this session needs. Unlike Statement.Settings it survives NewDB sessions,
+	// as gorm.G and nested creates make them, and unlike the context nobody
+	// replaces it.
+	plugins := make(map[string]gorm.Plugin, len(tx.Plugins))
+	for name, plugin := range tx.Plugins {
+		plugins[name] = plugin
+	}
+	plugins[pluginName] = &Plugin{settings: s, plans: base.plans}
+	tx.Plugins = plugins
+	return tx
+}

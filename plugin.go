@@ -1,0 +1,51 @@
+package m2msafe
+
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe/internal/dialect"
+)
+
+// pluginName is what db.Use registers the plugin under.
+const pluginName = "m2msafe"
+
+// Plugin is the gorm.Plugin that [New] makes. It is safe for concurrent use,
+// and one Plugin may serve several *gorm.DB.
+type Plugin struct {
+	settings settings
+	plans    *plans
+	err      error // refused options; Initialize returns it
+}
+
+var _ gorm.Plugin = (*Plugin)(nil)
+
+// New makes the plugin for db.Use. opts are the defaults of the app; see
+// [With] for single calls. New never fails: a refused option ([ErrOption]) is
+// the error of db.Use.
+func New(opts ...Option) *Plugin {
+	s, err := settings{noUniqueKey: Lock, deletedLinks: Revive}.apply(false, opts)
+	return &Plugin{settings: s, plans: new(plans), err: err}
+}
+
+// Name is "m2msafe".
+func (p *Plugin) Name() string { return pluginName }
+
+// Initialize registers the plugin's callbacks with db; db.Use calls it. It
+// returns [ErrOption] for a refused option, [ErrUnsupportedDatabase] for a
+// dialect that the plugin has no statements for, and, named and joined, what
+// GORM says of the callbacks. db.Use itself returns gorm.ErrRegistered the
+// second time.
+func (p *Plugin) Initialize(db *gorm.DB) error {
+	if p == nil || p.plans == nil {
+		return fmt.Errorf("%w: make the plugin with m2msafe.New", ErrOption)
+	}
+	if p.err != nil {
+		return p.err
+	}
+	if dialect.Of(db.Dialector.Name()) == nil {
+		return fmt.Errorf("%w: %q", ErrUnsupportedDatabase, db.Dialector.Name())
+	}
+	return register(db)
+}
