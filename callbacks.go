@@ -12,8 +12,10 @@ import (
 // The anchors in GORM's create and update processors, and the plugin's own
 // callbacks beside them.
 const (
-	saveBefore = "gorm:save_before_associations"
-	saveAfter  = "gorm:save_after_associations"
+	saveBefore  = "gorm:save_before_associations"
+	saveAfter   = "gorm:save_after_associations"
+	afterCreate = "gorm:after_create"
+	afterUpdate = "gorm:after_update"
 
 	checkName = "m2msafe:check"
 	takeName  = "m2msafe:take"
@@ -29,6 +31,10 @@ const (
 //	m2msafe:take                   hide the many-to-many relations from GORM
 //	gorm:save_after_associations   has-one, has-many
 //	m2msafe:link                   show them again, and link
+//	gorm:after_create or _update   the owner's hooks, then COMMIT
+//
+// All anchors are Before: what GORM registers After a callback it appends to
+// the very end, behind the COMMIT.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
@@ -42,10 +48,10 @@ func register(db *gorm.DB) error {
 	}{
 		{create.Before(saveBefore), checkName, check(true)},
 		{create.Before(saveAfter), takeName, take(true)},
-		{create.After(saveAfter), linkName, link},
+		{create.Before(afterCreate), linkName, link},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
-		{update.After(saveAfter), linkName, link},
+		{update.Before(afterUpdate), linkName, link},
 	}
 	var errs []error
 	for _, s := range steps {

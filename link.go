@@ -20,7 +20,13 @@ func (l *links) save() error {
 		return err
 	}
 	if err := l.planned(); err != nil {
+		if l.db.DryRun {
+			return nil // there may be no table yet, and nothing is to be written
+		}
 		return err
+	}
+	for _, e := range l.elements {
+		l.visit(e.owner.Addr())
 	}
 	if l.plan.link.Guard {
 		if err := l.guarded(); err != nil {
@@ -121,9 +127,14 @@ func (l *links) link() (missing []int, err error) {
 	if rows := byState[dialect.Dead]; len(rows) > 0 && l.settings.deletedLinks == Refuse {
 		return nil, l.notStored(ErrDeletedLink, rows, "delete its row, or let it be revived by DeletedLinks(Revive)")
 	}
-	if rows := byState[dialect.NoTarget]; len(rows) > 0 || one || l.db.DryRun {
+	if rows := byState[dialect.NoTarget]; len(rows) > 0 || one {
 		slices.Sort(rows)
 		return rows, nil
+	}
+	if l.db.DryRun { // show the statement that new rows take
+		for i := range l.pairs {
+			byState[dialect.New] = append(byState[dialect.New], i)
+		}
 	}
 	return nil, l.write(call, byState[dialect.New], byState[dialect.Dead])
 }
@@ -279,7 +290,8 @@ func (l *links) atomically(needed bool, f func() error) error {
 // one where no rows are wanted, so that loggers, tracing and connection
 // resolvers see it as any other. Nothing is run if nothing was built.
 func run(db *gorm.DB, dest any, build func(clause.Builder) error) error {
-	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true, SkipHooks: true})
+	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	tx.Statement.SkipHooks = true // AfterFind, where join rows are read back
 	if err := build(tx.Statement); err != nil {
 		return err
 	}

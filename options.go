@@ -121,8 +121,9 @@ func DeletedLinks(p Policy) Option {
 // values is a map[string]any of column or field names, or a struct or pointer
 // to a struct of the relation's join model, of which the non-zero fields count.
 // A name that the join table does not have, or one of the columns that hold the
-// pair, is refused with [ErrOption] before anything is written. The map may
-// hold gorm.Expr values where the join model has no create hooks.
+// pair, is refused with [ErrOption] before a link is written. Where the join
+// model has create hooks, a map may not hold gorm.Expr values, and its zero
+// values leave a column to its default.
 func Through(values any) Option {
 	return func(s *settings) error {
 		t := reflect.TypeOf(values)

@@ -153,9 +153,11 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 	}
 	ctx, model := l.db.Statement.Context, l.rel.JoinTable.ModelType
 	made := reflect.New(reflect.SliceOf(reflect.PointerTo(model)))
+	var given map[string]any
 	for _, i := range rows {
 		row := reflect.New(model)
-		if _, err := l.through(row); err != nil {
+		var err error
+		if given, err = l.through(row); err != nil {
 			return err
 		}
 		for j, ref := range l.plan.refs {
@@ -173,6 +175,14 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 	values := callbacks.ConvertToCreateValues(tx.Statement)
 	if tx.Error != nil {
 		return l.fail(nil, tx.Error, "the join rows could not be made")
+	}
+	for name, value := range given { // of columns that the model doesn't know
+		if l.rel.JoinTable.FieldsByDBName[name] == nil {
+			values.Columns = append(values.Columns, clause.Column{Name: name})
+			for i := range values.Values {
+				values.Values[i] = append(values.Values[i], value)
+			}
+		}
 	}
 	if err := l.writeValues(call, rows, values); err != nil {
 		return err
