@@ -122,6 +122,10 @@ func (l *links) link() (missing []int, err error) {
 		byState[s.state()] = append(byState[s.state()], s.Row-1)
 	}
 	if rows := byState[dialect.NoOwner]; len(rows) > 0 {
+		if l.saveInserts() {
+			l.pairs = nil
+			return nil, nil
+		}
 		return nil, l.notStored(ErrOwnerNotStored, rows, "save the owner first")
 	}
 	if rows := byState[dialect.Dead]; len(rows) > 0 && l.settings.deletedLinks == Refuse {
@@ -137,6 +141,13 @@ func (l *links) link() (missing []int, err error) {
 		}
 	}
 	return nil, l.write(call, byState[dialect.New], byState[dialect.Dead])
+}
+
+// saveInserts says whether db.Save is about to insert the owner, associations
+// and all, because its update has met no row: the links can wait for that.
+func (l *links) saveInserts() bool {
+	selects := l.db.Statement.Selects
+	return !l.creating && l.db.RowsAffected == 0 && len(selects) == 1 && selects[0] == "*"
 }
 
 // outcomes notes what a statement says of the pairs; the rest is linked.
