@@ -3,6 +3,7 @@ package m2msafe
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/callbacks"
@@ -25,6 +26,7 @@ const (
 // register puts the pipeline into db's processors. A statement that saves
 // associations passes, in this order:
 //
+//	gorm:before_create or _update  the owner's hooks
 //	m2msafe:check                  refuse what can't be linked, before a row is written
 //	gorm:save_before_associations  belongs-to
 //	gorm:create or gorm:update     the owner
@@ -32,6 +34,9 @@ const (
 //	gorm:save_after_associations   has-one, has-many
 //	m2msafe:link                   show them again, and link
 //	gorm:after_create or _update   the owner's hooks, then COMMIT
+//
+// An update that does nothing but link (an Append) links in m2msafe:check
+// already, so that the owner's auto-update time moves only if a link did.
 //
 // All anchors are Before: what GORM registers After a callback it appends to
 // the very end, behind the COMMIT.
@@ -62,8 +67,7 @@ func register(db *gorm.DB) error {
 	return errors.Join(errs...)
 }
 
-// taken is what link needs to know of a statement whose many-to-many relations
-// are hidden from GORM.
+// taken is what the plugin's steps need to know of a statement.
 type taken struct {
 	settings  *settings
 	plans     *plans
@@ -71,6 +75,8 @@ type taken struct {
 	relations []*schema.Relationship
 	omits     []string // Statement.Omits as the user set it
 	choice    choice
+	linked    bool // m2msafe:check has linked already
+	changed   bool // a link was made
 }
 
 // choice is what the user's Select and Omit come to.
@@ -114,7 +120,8 @@ func relationsOf(db *gorm.DB, creating bool) (*taken, bool) {
 	return t, len(t.relations) > 0
 }
 
-// check refuses what can never be linked while nothing is written yet.
+// check refuses what can never be linked while nothing is written yet, and
+// links at once where there is nothing else to do.
 func check(creating bool) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		t, ok := relationsOf(db, creating)
@@ -122,24 +129,54 @@ func check(creating bool) func(*gorm.DB) {
 			return
 		}
 		for _, rel := range t.relations {
-			if err := newLinks(db, t, rel).check(); err != nil {
-				_ = db.AddError(err)
+			if db.AddError(newLinks(db, t, rel).check()) != nil {
 				return
+			}
+		}
+		if columns := t.onlyLinks(db); len(columns) > 0 {
+			db.InstanceSet(takenKey, t)
+			t.save(db)
+			t.linked = true
+			if !t.changed {
+				db.Statement.Omits = append(slices.Clone(t.omits), columns...)
 			}
 		}
 	}
 }
 
+// onlyLinks returns the owner's auto-update-time columns if the update writes
+// no others and saves no other relations.
+func (t *taken) onlyLinks(db *gorm.DB) (columns []string) {
+	if t.creating || !t.choice.restricted || db.Statement.SkipHooks {
+		return nil
+	}
+	for name, chosen := range t.choice.columns {
+		relation := func(r *schema.Relationship) bool { return r.Name == name }
+		_, column := db.Statement.Schema.FieldsByDBName[name]
+		_, related := db.Statement.Schema.Relationships.Relations[name]
+		if chosen && (column || related && !slices.ContainsFunc(t.relations, relation)) {
+			return nil
+		}
+	}
+	for _, field := range db.Statement.Schema.Fields {
+		if field.AutoUpdateTime > 0 && field.DBName != "" {
+			columns = append(columns, field.DBName)
+		}
+	}
+	return columns
+}
+
 // take hides the relations from GORM's own many-to-many branch.
 func take(creating bool) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		t, ok := relationsOf(db, creating)
+		t, ok := takenBy(db)
 		if !ok {
-			return
+			if t, ok = relationsOf(db, creating); !ok {
+				return
+			}
+			db.InstanceSet(takenKey, t)
 		}
-		db.InstanceSet(takenKey, t)
-		omits := make([]string, 0, len(t.omits)+len(t.relations))
-		omits = append(omits, t.omits...)
+		omits := slices.Clone(t.omits)
 		for _, rel := range t.relations {
 			omits = append(omits, rel.Name)
 		}
@@ -147,22 +184,31 @@ func take(creating bool) func(*gorm.DB) {
 	}
 }
 
-// link shows the relations again, whatever has happened in between, and runs
-// the pipeline for each.
-func link(db *gorm.DB) {
+// takenBy is what an earlier step of the statement has taken.
+func takenBy(db *gorm.DB) (*taken, bool) {
 	value, _ := db.InstanceGet(takenKey)
 	t, ok := value.(*taken)
+	return t, ok
+}
+
+// link shows the relations again, whatever has happened in between, and links
+// unless that is done.
+func link(db *gorm.DB) {
+	t, ok := takenBy(db)
 	if !ok {
 		return
 	}
 	db.InstanceSet(takenKey, nil)
 	db.Statement.Omits = t.omits
-	if db.Error != nil {
-		return
+	if db.Error == nil && !t.linked {
+		t.save(db)
 	}
+}
+
+// save runs the pipeline for each relation.
+func (t *taken) save(db *gorm.DB) {
 	for _, rel := range t.relations {
-		if err := newLinks(db, t, rel).save(); err != nil {
-			_ = db.AddError(err)
+		if db.AddError(newLinks(db, t, rel).save()) != nil {
 			return
 		}
 	}

@@ -155,7 +155,10 @@ func (l *links) outcomes(states []rowState) {
 			l.pairs[s.Row-1].outcome = Created
 		case dialect.Dead:
 			l.pairs[s.Row-1].outcome = Revived
+		default:
+			continue
 		}
+		l.changed = true
 	}
 }
 

@@ -111,9 +111,10 @@ func (l *links) makePlan() (*plan, error) {
 		p.refs = append(p.refs, l.referenceFor(name))
 	}
 	p.bare = len(join.DBNames) == len(columns)
-	p.link.Probe = p.link.Guard || len(p.link.Live) > 0 || slices.ContainsFunc(p.table.Columns, func(c catalog.Column) bool {
-		return c.Sequence && !slices.Contains(columns, c.Name)
-	})
+	// An insert that ON CONFLICT stops has evaluated the defaults (a sequence
+	// moves), fired BEFORE triggers and checked NOT NULL by then. A row with
+	// more than the pair is looked for first.
+	p.link.Probe = p.link.Guard || len(p.table.Columns) > len(columns)
 	if p.link.Owner, err = l.planSide(p, true); err != nil {
 		return nil, err
 	}
@@ -195,7 +196,7 @@ func arbiter(table *catalog.Table, pair []string, live []dialect.Assign) *catalo
 		if len(key.Columns)-len(rest) != len(pair) {
 			continue
 		}
-		if key.Deferrable {
+		if key.Deferrable && len(rest) == 0 && key.Where == "" {
 			return nil
 		}
 		covers := !slices.ContainsFunc(rest, func(c string) bool {
@@ -204,7 +205,7 @@ func arbiter(table *catalog.Table, pair []string, live []dialect.Assign) *catalo
 			})
 		})
 		// A key of the pair alone is better than one that leaves dead rows be.
-		if covers && (key.Where == "" || tellsLiving(key.Where, live)) && (found == nil || len(key.Columns) < len(found.Columns)) {
+		if covers && !key.Deferrable && (key.Where == "" || tellsLiving(key.Where, live)) && (found == nil || len(key.Columns) < len(found.Columns)) {
 			found = key
 		}
 	}

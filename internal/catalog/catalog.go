@@ -21,9 +21,8 @@ type Table struct {
 
 // Column is a column of a table.
 type Column struct {
-	Name     string `json:"name"`
-	Type     string `json:"type"`     // SQL name for casts, without length
-	Sequence bool   `json:"sequence"` // its default moves a sequence
+	Name string `json:"name"`
+	Type string `json:"type"` // SQL name for casts, without length
 }
 
 // Key is a unique key.

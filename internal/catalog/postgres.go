@@ -17,11 +17,8 @@ const postgres = `SELECT CAST(json_build_object(
 'ID', CAST(c.oid AS bigint),
 'Columns', (SELECT json_agg(json_build_object(
     'name', a.attname,
-    'type', format_type(a.atttypid, -1),
-    'sequence', a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%', false)
-  ) ORDER BY a.attnum)
-  FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'type', format_type(a.atttypid, -1)) ORDER BY a.attnum)
+  FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
 'Keys', (SELECT json_agg(json_build_object(
     'name', k.relname,
     'columns', (SELECT json_agg(coalesce(a.attname, '') ORDER BY u.ord)

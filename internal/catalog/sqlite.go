@@ -8,7 +8,7 @@ import (
 // SQLite reads a table by its name, with the attached database's name and a dot
 // in front if it has one. It returns nil without an error if there is none.
 // Types play no part (no statement casts), nor do foreign keys (the one writer
-// needs no locks), nor sequences: AUTOINCREMENT moves with stored rows only.
+// needs no locks).
 func SQLite(query Query, name string) (*Table, error) {
 	database := "main"
 	if i := strings.IndexByte(name, '.'); i >= 0 {
