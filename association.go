@@ -131,7 +131,7 @@ func (l *links) pair() error {
 			continue
 		}
 		seen[string(text)] = struct{}{}
-		l.pairs = append(l.pairs, pair{element: e})
+		l.pairs = append(l.pairs, pair{element: e, outcome: Existing})
 		for i, v := range values {
 			l.keys[i] = append(l.keys[i], v)
 		}

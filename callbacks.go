@@ -91,9 +91,9 @@ func (c choice) has(relation string) bool {
 	return chosen || (!named && !c.restricted)
 }
 
-// takenKey is where a statement's taken stands while GORM saves the other
-// associations.
-const takenKey = "m2msafe:taken"
+// takenKey is where a statement's taken stands in its Settings. GORM copies them
+// into nested statements, so the key is each statement's own.
+type takenKey struct{ *gorm.Statement }
 
 // relationsOf returns the statement's relations that the plugin is to save, and
 // how it is to do that. It costs nothing where a model has no such relation.
@@ -134,7 +134,7 @@ func check(creating bool) func(*gorm.DB) {
 			}
 		}
 		if columns := t.onlyLinks(db); len(columns) > 0 {
-			db.InstanceSet(takenKey, t)
+			db.Statement.Settings.Store(takenKey{db.Statement}, t)
 			t.save(db)
 			t.linked = true
 			if !t.changed {
@@ -174,7 +174,7 @@ func take(creating bool) func(*gorm.DB) {
 			if t, ok = relationsOf(db, creating); !ok {
 				return
 			}
-			db.InstanceSet(takenKey, t)
+			db.Statement.Settings.Store(takenKey{db.Statement}, t)
 		}
 		omits := slices.Clone(t.omits)
 		for _, rel := range t.relations {
@@ -186,7 +186,7 @@ func take(creating bool) func(*gorm.DB) {
 
 // takenBy is what an earlier step of the statement has taken.
 func takenBy(db *gorm.DB) (*taken, bool) {
-	value, _ := db.InstanceGet(takenKey)
+	value, _ := db.Statement.Settings.Load(takenKey{db.Statement})
 	t, ok := value.(*taken)
 	return t, ok
 }
@@ -198,7 +198,7 @@ func link(db *gorm.DB) {
 	if !ok {
 		return
 	}
-	db.InstanceSet(takenKey, nil)
+	db.Statement.Settings.Delete(takenKey{db.Statement})
 	db.Statement.Omits = t.omits
 	if db.Error == nil && !t.linked {
 		t.save(db)
@@ -207,6 +207,9 @@ func link(db *gorm.DB) {
 
 // save runs the pipeline for each relation.
 func (t *taken) save(db *gorm.DB) {
+	if _, nested := db.Statement.Settings.LoadOrStore(visitedKey, map[any]bool{}); !nested {
+		defer db.Statement.Settings.Delete(visitedKey)
+	}
 	for _, rel := range t.relations {
 		if db.AddError(newLinks(db, t, rel).save()) != nil {
 			return

@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"errors"
 	"slices"
 
 	"gorm.io/gorm/clause"
@@ -22,7 +23,7 @@ func (l *links) save() error {
 	for _, e := range l.elements {
 		l.visit(e.owner.Addr())
 	}
-	if l.plan.link.Guard {
+	if l.plan.link.Guarded {
 		if err := l.guarded(); err != nil {
 			return err
 		}
@@ -30,7 +31,7 @@ func (l *links) save() error {
 	// One statement is a transaction of its own. Anything more needs one, which
 	// GORM has begun unless SkipDefaultTransaction is set.
 	_, linker := l.plan.dialect.(dialect.Linker)
-	several := !linker || l.plan.link.Guard || l.hooked() || l.settings.onLinked != nil || l.unsaved()
+	several := !linker || l.plan.link.Guarded || l.hooked() || l.settings.onLinked != nil || l.unsaved()
 	return l.atomically(several, func() error {
 		if err := l.saveTargets(); err != nil {
 			return err
@@ -86,6 +87,10 @@ func (l *links) notStored(sentinel error, pairs []int, advice string) error {
 	return e
 }
 
+// maxRounds bounds how often link asks again. Each round more takes another
+// transaction that deletes, or deletes softly, one of the pairs at that moment.
+const maxRounds = 10
+
 // link writes all pairs and notes their outcomes. If some targets are not
 // stored it writes nothing and returns their pairs.
 func (l *links) link() (missing []int, err error) {
@@ -93,9 +98,39 @@ func (l *links) link() (missing []int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.lock(call); err != nil {
+	if err := l.prepare(call); err != nil {
 		return nil, err
 	}
+	for range maxRounds {
+		found, err := l.linkOnce(call)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(found[dialect.NoOwner]) > 0 && l.saveInserts():
+			l.pairs = nil
+			return nil, nil
+		case len(found[dialect.NoOwner]) > 0:
+			return nil, l.notStored(ErrOwnerNotStored, found[dialect.NoOwner], "save the owner first")
+		case len(found[dialect.NoTarget]) > 0:
+			return found[dialect.NoTarget], nil
+		case len(found[dialect.Dead]) > 0 && l.settings.deletedLinks == Refuse:
+			return nil, l.notStored(ErrDeletedLink, found[dialect.Dead], "delete its row, or let it be revived by DeletedLinks(Revive)")
+		case len(found[dialect.Dead]) > 0:
+			// Join rows in one order also means: dead ones first, while none
+			// is inserted.
+			if err := l.write(call, found[dialect.Dead], l.plan.dialect.Revive, Revived); err != nil {
+				return nil, err
+			}
+		case len(found[dialect.Raced]) == 0:
+			return nil, nil
+		}
+	}
+	return nil, l.fail(nil, errors.New("the links changed each time that they were looked at"), "try again")
+}
+
+// linkOnce finds how all pairs stand, and inserts the new ones if there is
+// nothing else to do first. It returns the pairs that are not linked by state.
+func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	linker, one := l.plan.dialect.(dialect.Linker)
 	one = one && !l.hooked()
 	find := l.plan.dialect.Find
@@ -104,37 +139,106 @@ func (l *links) link() (missing []int, err error) {
 	} else {
 		whole := *call.Link
 		whole.Probe = true // the rows to insert must be known beforehand
-		call.Link = &whole
+		call = call.Of(&whole)
 	}
 	states, err := l.states(call, find)
 	if err != nil {
 		return nil, err
 	}
-	l.outcomes(states)
-	byState := map[dialect.State][]int{}
+	found := map[dialect.State][]int{}
 	for _, s := range states {
-		byState[s.state()] = append(byState[s.state()], s.Row-1)
+		found[s.state()] = append(found[s.state()], s.Row-1)
 	}
-	if rows := byState[dialect.NoOwner]; len(rows) > 0 {
-		if l.saveInserts() {
-			l.pairs = nil
-			return nil, nil
-		}
-		return nil, l.notStored(ErrOwnerNotStored, rows, "save the owner first")
-	}
-	if rows := byState[dialect.Dead]; len(rows) > 0 && l.settings.deletedLinks == Refuse {
-		return nil, l.notStored(ErrDeletedLink, rows, "delete its row, or let it be revived by DeletedLinks(Revive)")
-	}
-	if rows := byState[dialect.NoTarget]; len(rows) > 0 || one {
+	for _, rows := range found {
 		slices.Sort(rows)
-		return rows, nil
 	}
-	if l.db.DryRun { // show the statement that new rows take
-		for i := range l.pairs {
-			byState[dialect.New] = append(byState[dialect.New], i)
+	fresh := found[dialect.New]
+	delete(found, dialect.New)
+	switch {
+	case l.db.DryRun && !one: // show the statement that new rows take
+		return nil, l.write(call, l.all(), l.plan.dialect.Write, Created)
+	case one:
+		l.outcome(fresh, Created)
+		return found, nil
+	case len(found) > 0:
+		return found, nil
+	case l.hooked():
+		if err := l.writeHooked(call, fresh); err != nil || !l.plan.link.Dead {
+			return nil, err
 		}
+		found[dialect.Raced] = slices.DeleteFunc(fresh, func(i int) bool { return l.pairs[i].outcome == Created })
+		return found, nil
+	default:
+		return nil, l.write(call, fresh, l.plan.dialect.Write, Created)
 	}
-	return nil, l.write(call, byState[dialect.New], byState[dialect.Dead])
+}
+
+// write runs a statement that writes rows, and notes the outcome of those that
+// it wrote: what a Linker says, else all.
+func (l *links) write(call *dialect.Call, rows []int, statement func(clause.Builder, *dialect.Call) error, outcome Outcome) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	part := call.Pick(rows)
+	if _, says := l.plan.dialect.(dialect.Linker); !says {
+		l.outcome(rows, outcome)
+		return l.chunks(part, func(part *dialect.Call, _ int) error {
+			return run(l.db, nil, func(b clause.Builder) error { return statement(b, part) })
+		})
+	}
+	states, err := l.states(part, statement)
+	for _, s := range states {
+		l.outcome([]int{rows[s.Row-1]}, outcome)
+	}
+	return err
+}
+
+func (l *links) outcome(rows []int, outcome Outcome) {
+	for _, i := range rows {
+		l.pairs[i].outcome = outcome
+		l.changed = true
+	}
+}
+
+// all are the numbers of all pairs.
+func (l *links) all() []int {
+	rows := make([]int, len(l.pairs))
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
+
+// prepare sends what must come first in the transaction, and refuses an
+// isolation level under which a guard is worth nothing.
+func (l *links) prepare(call *dialect.Call) error {
+	if err := l.open(); err != nil {
+		return l.databaseError(err)
+	}
+	guard, ok := l.plan.dialect.(dialect.Guard)
+	if !ok || !l.plan.link.Guarded {
+		return nil
+	}
+	var levels []struct{ Isolation string }
+	if err := run(l.db, &levels, func(b clause.Builder) error { return guard.Guard(b, call) }); err != nil {
+		return l.databaseError(err)
+	}
+	if len(levels) > 0 && levels[0].Isolation == "repeatable read" {
+		return l.fail(ErrNoUniqueKey, nil, "under REPEATABLE READ a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
+	}
+	return nil
+}
+
+// open sends the dialect's first statement of a transaction.
+func (l *links) open() error {
+	opener, ok := dialect.Of(l.db.Dialector.Name()).(dialect.Opener)
+	if !ok {
+		return nil
+	}
+	return run(l.db, nil, func(b clause.Builder) error {
+		opener.Open(b, l.rel.JoinTable.Table, pairColumns(l.rel)[0])
+		return nil
+	})
 }
 
 // saveInserts says whether db.Save is about to insert the owner, associations
@@ -142,81 +246,4 @@ func (l *links) link() (missing []int, err error) {
 func (l *links) saveInserts() bool {
 	selects := l.db.Statement.Selects
 	return !l.creating && l.db.RowsAffected == 0 && len(selects) == 1 && selects[0] == "*"
-}
-
-// outcomes notes what a statement says of the pairs; the rest is linked.
-func (l *links) outcomes(states []rowState) {
-	for i := range l.pairs {
-		l.pairs[i].outcome = Existing
-	}
-	for _, s := range states {
-		switch s.state() {
-		case dialect.New:
-			l.pairs[s.Row-1].outcome = Created
-		case dialect.Dead:
-			l.pairs[s.Row-1].outcome = Revived
-		default:
-			continue
-		}
-		l.changed = true
-	}
-}
-
-// write inserts the rows that Find called new and revives the dead ones.
-func (l *links) write(call *dialect.Call, fresh, dead []int) error {
-	slices.Sort(fresh)
-	slices.Sort(dead)
-	if l.hooked() {
-		if err := l.writeHooked(call, fresh); err != nil {
-			return err
-		}
-		return l.writeRows(call, dead)
-	}
-	rows := append(fresh, dead...)
-	slices.Sort(rows)
-	return l.writeRows(call, rows)
-}
-
-// writeRows writes rows of a call as Find left them. Where the dialect says
-// which of them it wrote, the others met a concurrent writer's.
-func (l *links) writeRows(call *dialect.Call, rows []int) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, tells := l.plan.dialect.(dialect.Linker); !tells {
-		return l.chunks(call.Pick(rows), func(part *dialect.Call, _ int) error {
-			return run(l.db, nil, func(b clause.Builder) error { return l.plan.dialect.Write(b, part) })
-		})
-	}
-	written, err := l.states(call.Pick(rows), l.plan.dialect.Write)
-	if err != nil {
-		return err
-	}
-	done := make(map[int]bool, len(written))
-	for _, s := range written {
-		done[rows[s.Row-1]] = true
-	}
-	for _, i := range rows {
-		if !done[i] {
-			l.pairs[i].outcome = Existing
-		}
-	}
-	return nil
-}
-
-// lock takes the dialect's lock, and refuses an isolation level under which it
-// is worth nothing.
-func (l *links) lock(call *dialect.Call) error {
-	var levels []struct{ Isolation string }
-	var dest any
-	if _, tells := l.plan.dialect.(dialect.Linker); tells {
-		dest = &levels
-	}
-	if err := run(l.db, dest, func(b clause.Builder) error { return l.plan.dialect.Lock(b, call) }); err != nil {
-		return l.databaseError(err)
-	}
-	if len(levels) > 0 && levels[0].Isolation == "repeatable read" {
-		return l.fail(ErrNoUniqueKey, nil, "under REPEATABLE READ a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
-	}
-	return nil
 }

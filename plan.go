@@ -54,6 +54,11 @@ func (l *links) planned() error {
 		l.plan = p.(*plan)
 		return nil
 	}
+	// Where reading first spoils the transaction for writing. An error will be
+	// seen again: there is no such table, or it is locked.
+	if _, inside := l.db.Statement.ConnPool.(gorm.TxCommitter); inside && !l.db.DryRun {
+		_ = l.open()
+	}
 	p, err := l.makePlan()
 	if err != nil {
 		var known *LinkError
@@ -91,7 +96,7 @@ func (l *links) makePlan() (*plan, error) {
 		p.link.Arbiter, p.link.Where = key.Columns, key.Where
 		p.link.Dead = len(p.link.Live) > 0 && key.Where == "" && catalog.SameColumns(key.Columns, columns)
 	}
-	p.link.Guard = p.link.Arbiter == nil
+	p.link.Guarded = p.link.Arbiter == nil
 
 	// One order of rows for all writers: that of the arbiter, which is the same
 	// from both sides of the relation.
@@ -114,7 +119,7 @@ func (l *links) makePlan() (*plan, error) {
 	// An insert that ON CONFLICT stops has evaluated the defaults (a sequence
 	// moves), fired BEFORE triggers and checked NOT NULL by then. A row with
 	// more than the pair is looked for first.
-	p.link.Probe = p.link.Guard || len(p.table.Columns) > len(columns)
+	p.link.Probe = p.link.Guarded || len(p.table.Columns) > len(columns)
 	if p.link.Owner, err = l.planSide(p, true); err != nil {
 		return nil, err
 	}
@@ -129,7 +134,7 @@ func (l *links) describe(table string) (*catalog.Table, error) {
 	if l.db.Dialector.Name() == "postgres" {
 		return catalog.Postgres(query, l.db.Statement.Quote(clause.Table{Name: table}))
 	}
-	return catalog.SQLite(query, table)
+	return catalog.SQLite(query, table, l.rel.JoinTable.DBNames)
 }
 
 // pairColumns are the join table's columns that hold the pair, each once: a

@@ -22,7 +22,7 @@ func (l *links) hooked() bool { return l.plan.hooks && !l.db.Statement.SkipHooks
 // values of all.
 func (l *links) call() (*dialect.Call, error) {
 	c := &dialect.Call{Link: &l.plan.link, N: len(l.pairs), Keys: l.keys}
-	if l.plan.link.Dead && l.settings.deletedLinks != Refuse {
+	if l.plan.link.Dead {
 		c.Revive = l.revive()
 	}
 	if l.plan.bare && l.settings.through == nil {
@@ -229,7 +229,7 @@ func (l *links) writeValues(call *dialect.Call, rows []int, values clause.Values
 			}
 			whole.Extra = append(whole.Extra, extra)
 		}
-		return l.writeRows(&whole, rows)
+		return l.write(&whole, rows, l.plan.dialect.Write, Created)
 	}
 	for j, row := range rows {
 		whole.Extra = nil
@@ -241,7 +241,7 @@ func (l *links) writeValues(call *dialect.Call, rows []int, values clause.Values
 			}
 			whole.Extra = append(whole.Extra, dialect.Extra{Column: l.column(column.Name), Value: value})
 		}
-		if err := l.writeRows(&whole, []int{row}); err != nil {
+		if err := l.write(&whole, []int{row}, l.plan.dialect.Write, Created); err != nil {
 			return err
 		}
 	}

@@ -122,8 +122,8 @@ const visitedKey = "m2msafe:visited"
 
 // visit notes a target as saved in this call, and says whether it is new.
 func (l *links) visit(target reflect.Value) bool {
-	value, _ := l.db.Statement.Settings.LoadOrStore(visitedKey, map[any]bool{})
-	visited := value.(map[any]bool)
+	value, _ := l.db.Statement.Settings.Load(visitedKey)
+	visited, _ := value.(map[any]bool)
 	pointer := target.Interface()
 	if visited[pointer] {
 		return false

@@ -8,8 +8,17 @@ import (
 // SQLite reads a table by its name, with the attached database's name and a dot
 // in front if it has one. It returns nil without an error if there is none.
 // Types play no part (no statement casts), nor do foreign keys (the one writer
-// needs no locks).
-func SQLite(query Query, name string) (*Table, error) {
+// needs no locks). SQLite does not tell names by case: a column comes as one of
+// the spellings, where that differs from the table's by case alone.
+func SQLite(query Query, name string, spellings []string) (*Table, error) {
+	spell := func(column string) string {
+		for _, s := range spellings {
+			if strings.EqualFold(s, column) {
+				return s
+			}
+		}
+		return column
+	}
 	database := "main"
 	if i := strings.IndexByte(name, '.'); i >= 0 {
 		database, name = name[:i], name[i+1:]
@@ -23,6 +32,7 @@ func SQLite(query Query, name string) (*Table, error) {
 		if err := rows.Scan(&column, &pk); err != nil {
 			return err
 		}
+		column = spell(column)
 		table.Columns = append(table.Columns, Column{Name: column})
 		if pk > 0 {
 			primary = append(primary, column)
@@ -55,7 +65,7 @@ WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 			table.Keys = append(table.Keys, key)
 		}
 		last := &table.Keys[len(table.Keys)-1]
-		last.Columns = append(last.Columns, column)
+		last.Columns = append(last.Columns, spell(column))
 		return nil
 	})
 	return table, err

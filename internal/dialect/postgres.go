@@ -36,7 +36,7 @@ func (Postgres) Chunk(int) int { return 0 }
 // Owners share them by hash, so that a call never holds more than these.
 const guardSlots = 128
 
-// Lock takes turns where no unique key does: advisory locks, until the end of
+// Guard takes turns where no unique key does: advisory locks, until the end of
 // the transaction, on the hashes of the pairs' first column. It is the same
 // column whichever side appends, the locks are taken in one order, and the
 // insert is a statement of its own behind them, so that under READ COMMITTED
@@ -45,8 +45,8 @@ const guardSlots = 128
 // lock and the order cannot be had.
 //
 // hash_array hashes by the type's own equality (citext, collations).
-func (Postgres) Lock(b clause.Builder, c *Call) error {
-	if !c.Guard {
+func (Postgres) Guard(b clause.Builder, c *Call) error {
+	if !c.Guarded {
 		return nil
 	}
 	w := writer{b}
@@ -71,7 +71,7 @@ func (p Postgres) Find(b clause.Builder, c *Call) error {
 	return nil
 }
 
-// Write inserts or revives all rows, and returns those that it did.
+// Write inserts the rows, but for those that meet another one.
 func (p Postgres) Write(b clause.Builder, c *Call) error {
 	w := writer{b}
 	if err := p.asked(w, c, false); err != nil {
@@ -79,25 +79,57 @@ func (p Postgres) Write(b clause.Builder, c *Call) error {
 	}
 	p.written(w, c, "")
 	w.sql(" SELECT a.n, 'n' AS s FROM m2m_asked AS a")
-	p.joinWritten(w, c)
+	p.join(w, c, " JOIN m2m_written")
 	return nil
 }
 
-// Link is Find and Write in one.
+// Link is Find and Write in one. Where dead rows may take the key, a row that
+// was new in the snapshot and met another one is Raced: that one may be dead.
 func (p Postgres) Link(b clause.Builder, c *Call) error {
 	w := writer{b}
 	if err := p.asked(w, c, true); err != nil {
 		return err
 	}
-	unable, insert := "'o', 't'", "'n'"
-	if c.Dead && len(c.Revive) > 0 {
-		insert = "'n', 'd'"
-	} else if c.Dead {
+	unable := "'o', 't'"
+	if c.Dead {
 		unable = "'o', 't', 'd'"
 	}
-	p.written(w, c, " WHERE s IN ("+insert+") AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ("+unable+"))")
-	w.sql(" SELECT n, s FROM m2m_asked WHERE s IN (", unable, ") UNION ALL SELECT a.n, a.s FROM m2m_asked AS a")
-	p.joinWritten(w, c)
+	p.written(w, c, " WHERE s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ("+unable+"))")
+	w.sql(" SELECT n, s FROM m2m_asked WHERE s IN (", unable, ") UNION ALL ")
+	if !c.Dead {
+		w.sql("SELECT a.n, a.s FROM m2m_asked AS a")
+		p.join(w, c, " JOIN m2m_written")
+		return nil
+	}
+	w.sql("SELECT a.n, CASE WHEN w.k1 IS NULL THEN 'r' ELSE 'n' END FROM m2m_asked AS a")
+	p.join(w, c, " LEFT JOIN m2m_written")
+	w.sql(" WHERE a.s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN (", unable, "))")
+	return nil
+}
+
+// Revive locks the dead rows in the one order before it updates them, in which
+// order the update does not say. A row that comes to life or goes away
+// meanwhile drops out.
+func (p Postgres) Revive(b clause.Builder, c *Call) error {
+	const distinct = "IS DISTINCT FROM"
+	w := writer{b}
+	if err := p.asked(w, c, false); err != nil {
+		return err
+	}
+	keys := columns("k", len(c.Refs))
+	w.sql(", m2m_dead (", keys, ") AS (SELECT ")
+	w.refs(c, "j.")
+	w.sql(" FROM ")
+	w.table(c.Table)
+	w.sql(" AS j WHERE (")
+	w.refs(c, "j.")
+	w.sql(") IN (SELECT ", keys, " FROM m2m_asked) AND (")
+	w.live(c, "j.", false, distinct)
+	w.sql(") ORDER BY ", ordinals(len(c.Refs)), " FOR UPDATE OF j), m2m_written AS (")
+	w.revive(c, "m2m_dead", distinct)
+	p.returning(w, c)
+	w.sql(") SELECT a.n, 'd' AS s FROM m2m_asked AS a")
+	p.join(w, c, " JOIN m2m_written")
 	return nil
 }
 
@@ -131,7 +163,7 @@ func (p Postgres) asked(w writer, c *Call, find bool) error {
 			}
 		}
 	}
-	w.sql(") WITH ORDINALITY AS a (", columns("", "k", len(c.Refs)))
+	w.sql(") WITH ORDINALITY AS a (", columns("k", len(c.Refs)))
 	for i, x := range c.Extra {
 		if x.Rows != nil {
 			w.sql(", x", strconv.Itoa(i+1))
@@ -200,10 +232,10 @@ func (p Postgres) missing(w writer, s Side, as string, state State) {
 
 // written writes the insert as an expression of its own, m2m_written. DISTINCT
 // ON leaves one of the keys that differ in Go and are equal to the database
-// (citext), which DO UPDATE would refuse (21000); its ORDER BY is the one order
-// of all writers.
+// (citext), which nothing else would keep apart where there is no arbiter; its
+// ORDER BY is the one order of all writers.
 func (p Postgres) written(w writer, c *Call, where string) {
-	keys := columns("", "k", len(c.Refs))
+	keys := columns("k", len(c.Refs))
 	w.sql(", m2m_written AS (INSERT INTO ")
 	w.table(c.Table)
 	w.sql(" AS m2m_join (")
@@ -219,18 +251,23 @@ func (p Postgres) written(w writer, c *Call, where string) {
 		w.sql(" AS ", x.Type, ")")
 	}
 	w.sql(" FROM m2m_asked", where, " ORDER BY ", keys)
-	w.onConflict(c, "IS DISTINCT FROM")
+	w.onConflict(c)
+	p.returning(w, c)
+	w.sql(")")
+}
+
+func (p Postgres) returning(w writer, c *Call) {
 	w.sql(" RETURNING ")
 	w.list(len(c.Refs), ", ", func(i int) {
 		w.sql("m2m_join.")
 		w.name(c.Refs[i].Name)
 		w.sql(" AS k", strconv.Itoa(i+1))
 	})
-	w.sql(")")
 }
 
-func (p Postgres) joinWritten(w writer, c *Call) {
-	w.sql(" JOIN m2m_written AS w ON ")
+// join joins what was written to the rows a.
+func (p Postgres) join(w writer, c *Call, join string) {
+	w.sql(join, " AS w ON ")
 	w.list(len(c.Refs), " AND ", func(i int) {
 		k := ".k" + strconv.Itoa(i+1)
 		w.sql("w", k, " = a", k)
@@ -248,17 +285,5 @@ func (s Side) columns(prefix string) string {
 	return out
 }
 
-// columns is k1, k2, … up to n.
-func columns(prefix, letter string, n int) string {
-	var out string
-	for i := range n {
-		if i > 0 {
-			out += ", "
-		}
-		out += prefix + letter + strconv.Itoa(i+1)
-	}
-	return out
-}
-
 // ordinals is 1, 2, … up to n.
-func ordinals(n int) string { return columns("", "", n) }
+func ordinals(n int) string { return columns("", n) }

@@ -7,7 +7,7 @@ import (
 )
 
 // SQLite links by chunks of plain statements in one transaction. There is one
-// writer at a time, and Lock makes it this one: what Find says stays true until
+// writer at a time, and Open makes it this one: what Find says stays true until
 // the transaction ends, so Write needs no second look.
 type SQLite struct{}
 
@@ -24,20 +24,19 @@ func (SQLite) Chunk(columns int) int {
 	return max(1, min(maxRows, (maxParameters-2*columns)/max(1, columns)))
 }
 
-// Lock takes the write lock before anything is read. A transaction that BEGIN
+// Open takes the write lock before anything is read. A transaction that BEGIN
 // left deferred, that reads first and writes then, gets SQLITE_BUSY at once if
 // another connection wrote in between, whatever the time-out; one that starts
 // with a write waits its turn (sqlite.org/lang_transaction.html, 2.2).
-func (SQLite) Lock(b clause.Builder, c *Call) error {
+func (SQLite) Open(b clause.Builder, table, column string) {
 	w := writer{b}
 	w.sql("UPDATE ")
-	w.table(c.Table)
+	w.table(table)
 	w.sql(" SET ")
-	w.name(c.Refs[0].Name)
+	w.name(column)
 	w.sql(" = ")
-	w.name(c.Refs[0].Name)
+	w.name(column)
 	w.sql(" WHERE 0")
-	return nil
 }
 
 // Find says how each row stands. It looks for stored rows always: under the
@@ -53,7 +52,7 @@ func (s SQLite) Find(b clause.Builder, c *Call) error {
 	return nil
 }
 
-// Write inserts the rows, or revives them.
+// Write inserts the rows.
 func (s SQLite) Write(b clause.Builder, c *Call) error {
 	w := writer{b}
 	s.asked(w, c, false)
@@ -61,7 +60,7 @@ func (s SQLite) Write(b clause.Builder, c *Call) error {
 	w.table(c.Table)
 	w.sql(" AS m2m_join (")
 	w.insertColumns(c)
-	w.sql(") SELECT ", columns("", "k", len(c.Refs)))
+	w.sql(") SELECT ", columns("k", len(c.Refs)))
 	for i, x := range c.Extra {
 		w.sql(", ")
 		if x.Rows != nil {
@@ -71,7 +70,16 @@ func (s SQLite) Write(b clause.Builder, c *Call) error {
 		}
 	}
 	w.sql(" FROM m2m_asked WHERE true") // WHERE: without it ON would read as a join's
-	w.onConflict(c, "IS NOT")
+	w.onConflict(c)
+	return nil
+}
+
+// Revive brings the rows back to life.
+func (s SQLite) Revive(b clause.Builder, c *Call) error {
+	w := writer{b}
+	s.asked(w, c, true)
+	w.sql(" ")
+	w.revive(c, "m2m_asked", "IS NOT")
 	return nil
 }
 
@@ -85,7 +93,7 @@ func (s SQLite) Load(b clause.Builder, c *Call, columns []string) error {
 
 // asked writes the call's rows as m2m_asked (n, k1…, and to write x1…).
 func (s SQLite) asked(w writer, c *Call, find bool) {
-	w.sql("WITH m2m_asked (n, ", columns("", "k", len(c.Refs)))
+	w.sql("WITH m2m_asked (n, ", columns("k", len(c.Refs)))
 	for i, x := range c.Extra {
 		if x.Rows != nil && !find {
 			w.sql(", x", strconv.Itoa(i+1))

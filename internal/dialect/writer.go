@@ -1,0 +1,176 @@
+package dialect
+
+import (
+	"strconv"
+
+	"gorm.io/gorm/clause"
+)
+
+// writer adds what all dialects write alike to a clause.Builder.
+type writer struct{ clause.Builder }
+
+// sql writes text as it is; %-free on purpose: values go through bind.
+func (w writer) sql(parts ...string) {
+	for _, p := range parts {
+		_, _ = w.WriteString(p)
+	}
+}
+
+// name writes a column's name, quoted.
+func (w writer) name(column string) { w.WriteQuoted(clause.Column{Name: column}) }
+
+// names writes quoted names between commas, each behind a prefix.
+func (w writer) names(prefix string, columns ...string) {
+	for i, c := range columns {
+		if i > 0 {
+			w.sql(", ")
+		}
+		w.sql(prefix)
+		w.name(c)
+	}
+}
+
+// table writes a table's name, quoted; GORM splits a schema off at the dot.
+func (w writer) table(name string) { w.WriteQuoted(clause.Table{Name: name}) }
+
+// bind writes a parameter.
+func (w writer) bind(value any) { w.AddVar(w.Builder, value) }
+
+// list writes format(i) for i below n, with a separator between.
+func (w writer) list(n int, separator string, item func(i int)) {
+	for i := range n {
+		if i > 0 {
+			w.sql(separator)
+		}
+		item(i)
+	}
+}
+
+// insertColumns writes the columns that a call inserts.
+func (w writer) insertColumns(c *Call) {
+	w.refs(c, "")
+	for _, x := range c.Extra {
+		w.sql(", ")
+		w.name(x.Name)
+	}
+}
+
+// live writes the condition that the row behind prefix is not soft-deleted, or
+// its opposite; distinct is the dialect's "differs, NULL included".
+func (w writer) live(c *Call, prefix string, is bool, distinct string) {
+	w.list(len(c.Live), map[bool]string{true: " AND ", false: " OR "}[is], func(i int) {
+		w.sql(prefix)
+		w.name(c.Live[i].Column)
+		switch v := c.Live[i].Value; {
+		case v == nil && is:
+			w.sql(" IS NULL")
+		case v == nil:
+			w.sql(" IS NOT NULL")
+		case is:
+			w.sql(" = ")
+			w.bind(v)
+		default:
+			w.sql(" ", distinct, " ")
+			w.bind(v)
+		}
+	})
+}
+
+// load reads columns of the rows that m2m_asked names.
+func (w writer) load(c *Call, columns []string) {
+	w.sql(" SELECT ")
+	w.names("j.", columns...)
+	w.sql(" FROM m2m_asked AS r JOIN ")
+	w.table(c.Table)
+	w.sql(" AS j ON ")
+	w.samePair(c)
+	w.sql(" ORDER BY r.n")
+}
+
+// samePair is the condition that a join row j is the pair of a row r.
+func (w writer) samePair(c *Call) {
+	w.list(len(c.Refs), " AND ", func(i int) {
+		w.sql("j.")
+		w.name(c.Refs[i].Name)
+		w.sql(" = r.k", strconv.Itoa(i+1))
+	})
+	// Dead rows of the pair may stand beside the living one.
+	if len(c.Live) > 0 && !c.Dead {
+		w.sql(" AND ")
+		w.live(c, "j.", true, "")
+	}
+}
+
+// stored writes the cases of a row r, of the call, whose pair is stored: linked
+// ('e'), or dead.
+func (w writer) stored(c *Call) {
+	exists := func(live bool, state string) {
+		w.sql(" WHEN EXISTS (SELECT 1 FROM ")
+		w.table(c.Table)
+		w.sql(" AS j WHERE ")
+		w.samePair(c)
+		if live && c.Dead {
+			w.sql(" AND ")
+			w.live(c, "j.", true, "")
+		}
+		w.sql(") THEN '", state, "'")
+	}
+	exists(true, "e")
+	if c.Dead {
+		exists(false, string(Dead))
+	}
+}
+
+// onConflict passes over a row that meets the arbiter's key. Without an arbiter
+// nothing is tolerated.
+func (w writer) onConflict(c *Call) {
+	if len(c.Arbiter) == 0 {
+		return
+	}
+	w.sql(" ON CONFLICT (")
+	w.names("", c.Arbiter...)
+	w.sql(")")
+	if c.Where != "" {
+		w.sql(" WHERE ", c.Where)
+	}
+	w.sql(" DO NOTHING")
+}
+
+// revive writes the update of the dead rows whose pairs the source has; not an
+// upsert, because that would check the constraints of the row it does not
+// insert.
+func (w writer) revive(c *Call, source, distinct string) {
+	w.sql("UPDATE ")
+	w.table(c.Table)
+	w.sql(" AS m2m_join SET ")
+	w.list(len(c.Revive), ", ", func(i int) {
+		w.name(c.Revive[i].Column)
+		w.sql(" = ")
+		w.bind(c.Revive[i].Value)
+	})
+	w.sql(" WHERE (")
+	w.refs(c, "m2m_join.")
+	w.sql(") IN (SELECT ", columns("k", len(c.Refs)), " FROM ", source, ") AND (")
+	w.live(c, "m2m_join.", false, distinct)
+	w.sql(")")
+}
+
+// refs writes the pair's columns.
+func (w writer) refs(c *Call, prefix string) {
+	w.list(len(c.Refs), ", ", func(i int) {
+		w.sql(prefix)
+		w.name(c.Refs[i].Name)
+	})
+}
+
+// columns is k1, k2, … up to n.
+func columns(letter string, n int) string {
+	var out string
+	for i := range n {
+		if i > 0 {
+			out += ", "
+		}
+		out += letter + strconv.Itoa(i+1)
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package m2msafe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe"
+)
+
+// asRole has every later statement of db run as a new role with these grants.
+// The role is gone when the test ends.
+func asRole(t *testing.T, db *gorm.DB, grants ...string) {
+	t.Helper()
+	pool, err := db.DB()
+	require.NoError(t, err)
+	pool.SetMaxOpenConns(1) // SET ROLE is the connection's
+	var schema string
+	require.NoError(t, db.Raw(`SELECT current_schema()`).Scan(&schema).Error)
+	role := "role_of_" + schema
+	exec(t, db, `CREATE ROLE `+role)
+	t.Cleanup(func() {
+		exec(t, db, `RESET ROLE`)
+		exec(t, db, `DROP OWNED BY `+role)
+		exec(t, db, `DROP ROLE `+role)
+	})
+	for _, g := range append(grants, "USAGE ON SCHEMA "+schema, "USAGE ON ALL SEQUENCES IN SCHEMA "+schema) {
+		exec(t, db, `GRANT `+g+` TO `+role)
+	}
+	exec(t, db, `SET ROLE `+role)
+}
+
+// sentLink is the link statement that was sent.
+func sentLink(t *testing.T, rec *record) string {
+	t.Helper()
+	for _, s := range rec.take() {
+		if kinds([]statement{s})[0] == "link" {
+			return s.sql
+		}
+	}
+	t.Fatal("no link statement was sent")
+	return ""
+}
+
+func TestARoleThatMayNotLockTheTargetLinksWithoutTheLock(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	asRole(t, db, "SELECT, UPDATE ON articles", "SELECT ON publications", "SELECT, INSERT ON article_publications")
+	rec.take()
+	require.NoError(t, linkOne(db, 2))
+	sql := sentLink(t, rec)
+	assert.Equal(t, 1, strings.Count(sql, "FOR KEY SHARE"), "the owner's alone: %s", sql)
+	assert.Contains(t, sql, "m2m_targets", "what it may read it looks at")
+	assert.Equal(t, []string{"1|2"}, links(t, db))
+
+	err := db.Omit("Publications.*").Updates(&Article{ID: 1, Publications: []Publication{{ID: 9}}}).Error
+	require.ErrorIs(t, err, m2msafe.ErrTargetNotStored)
+}
+
+func TestARoleThatMayUpdateOneColumnMayLock(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	asRole(t, db, "SELECT, UPDATE (title) ON articles", "SELECT, UPDATE (name) ON publications", "SELECT, INSERT ON article_publications")
+	rec.take()
+	require.NoError(t, linkOne(db, 2))
+	assert.Equal(t, 2, strings.Count(sentLink(t, rec), "FOR KEY SHARE"))
+}
+
+func TestARoleThatMayNotReadTheTargetGoesThroughGORMsCreate(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	// GORM's create returns the id, for which a column's privilege does.
+	asRole(t, db, "SELECT, UPDATE ON articles", "INSERT, SELECT (id) ON publications", "SELECT, INSERT ON article_publications")
+	rec.take()
+	require.NoError(t, linkOne(db, 2), "a stored one")
+	sent := rec.take()
+	assert.Subset(t, kinds(sent), []string{"INSERT publications", "link"})
+	for _, s := range sent {
+		assert.NotContains(t, s.sql, "m2m_targets")
+	}
+	require.NoError(t, linkOne(db, 7), "a new one")
+	assert.Equal(t, []string{"1|2", "1|7"}, links(t, db))
+
+	err := db.Omit("Publications.*").Updates(&Article{ID: 1, Publications: []Publication{{ID: 9}}}).Error
+	require.ErrorIs(t, err, gorm.ErrForeignKeyViolated, "nobody could look: the foreign key does")
+	assert.Equal(t, "23503", sqlState(err))
+}
+
+func TestRowLevelSecurityOnTheTarget(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 3)
+	exec(t, db, `ALTER TABLE publications ENABLE ROW LEVEL SECURITY`)
+	exec(t, db, `CREATE POLICY seen ON publications FOR SELECT USING (id <> 3)`)
+	exec(t, db, `CREATE POLICY made ON publications FOR INSERT WITH CHECK (true)`)
+	asRole(t, db, "SELECT, UPDATE ON articles", "SELECT, INSERT, UPDATE ON publications", "SELECT, INSERT ON article_publications")
+	rec.take()
+	require.NoError(t, linkOne(db, 2))
+	for _, s := range rec.take() {
+		assert.NotContains(t, s.sql, "m2m_targets", "what it can't all see it must not judge by")
+	}
+	err := db.Omit("Publications.*").Updates(&Article{ID: 1, Publications: []Publication{{ID: 3}}}).Error
+	require.NoError(t, err, "stored, though the role can't see it")
+	assert.Equal(t, []string{"1|2", "1|3"}, links(t, db))
+}
+
+func TestRowLevelSecurityDoesNotConcernItsTablesOwner(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	exec(t, db, `ALTER TABLE publications ENABLE ROW LEVEL SECURITY`)
+	rec.take()
+	require.NoError(t, linkOne(db, 2))
+	assert.Contains(t, sentLink(t, rec), "m2m_targets")
+}
+
+func TestARoleThatMayNotWriteTheJoinTableIsTold(t *testing.T) {
+	db, _ := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	asRole(t, db, "SELECT ON articles, publications, article_publications")
+	err := linkOne(db, 2)
+	var failed *m2msafe.LinkError
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, "42501", sqlState(err))
+	assert.Nil(t, failed.Err)
+}

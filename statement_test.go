@@ -1,0 +1,244 @@
+package m2msafe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/m2msafe/m2msafe"
+	"github.com/m2msafe/m2msafe/internal/pgtest"
+)
+
+// Timed is an owner whose updated_at GORM moves.
+type Timed struct {
+	ID           uint
+	UpdatedAt    time.Time
+	Publications []*Publication `gorm:"many2many:timed_publications"`
+}
+
+func TestWhichStatementsACallTakes(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config gorm.Config
+		call   func(db *gorm.DB) error
+		want   []string
+	}{
+		{
+			"Append of a stored target", gorm.Config{},
+			func(db *gorm.DB) error { return linkOne(db, 2) },
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append of a link that is there", gorm.Config{},
+			func(db *gorm.DB) error { return linkOne(db, 1) },
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append of many", gorm.Config{},
+			func(db *gorm.DB) error { return append32(db) },
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append of a stored target without the default transaction", gorm.Config{SkipDefaultTransaction: true},
+			func(db *gorm.DB) error { return linkOne(db, 2) },
+			[]string{"link"},
+		}, {
+			"Append of a new target without the default transaction", gorm.Config{SkipDefaultTransaction: true},
+			func(db *gorm.DB) error {
+				return db.Model(&Article{ID: 1}).Association("Publications").Append(&Publication{Name: "new"})
+			},
+			[]string{"BEGIN", "INSERT publications", "link", "COMMIT"},
+		}, {
+			"Append of a target with a key that is not stored", gorm.Config{},
+			func(db *gorm.DB) error { return linkOne(db, 9) },
+			[]string{"BEGIN", "link", "INSERT publications", "link", "COMMIT"},
+		}, {
+			"Append to an owner with an update time", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 1})
+			},
+			[]string{"BEGIN", "link", "UPDATE timeds", "COMMIT"},
+		}, {
+			"Append of a link that is there to an owner with an update time", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 3})
+			},
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append in the caller's transaction", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Transaction(func(tx *gorm.DB) error { return linkOne(tx, 2) })
+			},
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append with an event", gorm.Config{},
+			func(db *gorm.DB) error {
+				return linkOne(m2msafe.With(db, m2msafe.OnLinked(func(*gorm.DB, m2msafe.Event) error { return nil })), 2)
+			},
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append with an event without the default transaction", gorm.Config{SkipDefaultTransaction: true},
+			func(db *gorm.DB) error {
+				return linkOne(m2msafe.With(db, m2msafe.OnLinked(func(*gorm.DB, m2msafe.Event) error { return nil })), 2)
+			},
+			[]string{"BEGIN", "link", "COMMIT"},
+		}, {
+			"Append of nothing", gorm.Config{},
+			func(db *gorm.DB) error { return db.Model(&Article{ID: 1}).Association("Publications").Append() },
+			nil,
+		}, {
+			"Create of an owner without targets", gorm.Config{},
+			func(db *gorm.DB) error { return db.Create(&Article{ID: 40}).Error },
+			[]string{"BEGIN", "INSERT articles", "COMMIT"},
+		}, {
+			"Create of owners with targets", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Create(&[]Article{{ID: 40, Publications: []Publication{{ID: 1}}}, {ID: 41, Publications: []Publication{{ID: 1}}}}).Error
+			},
+			[]string{"BEGIN", "INSERT articles", "link", "COMMIT"},
+		}, {
+			"Create with the relation omitted", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Omit("Publications").Create(&Article{ID: 40, Publications: []Publication{{ID: 1}}}).Error
+			},
+			[]string{"BEGIN", "INSERT articles", "COMMIT"},
+		}, {
+			"Replace", gorm.Config{},
+			func(db *gorm.DB) error {
+				return db.Model(&Article{ID: 1}).Association("Publications").Replace(&Publication{ID: 2})
+			},
+			[]string{"BEGIN", "link", "COMMIT", "BEGIN", "DELETE", "COMMIT"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db, rec := recorded(t, &c.config)
+			seed(t, db, 3)
+			require.NoError(t, db.AutoMigrate(&Timed{}))
+			exec(t, db, `INSERT INTO timeds VALUES (1, now())`)
+			require.NoError(t, linkOne(db, 1)) // makes the plans
+			require.NoError(t, db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 3}))
+			rec.take()
+			require.NoError(t, c.call(db))
+			assert.Equal(t, c.want, kinds(rec.take()))
+		})
+	}
+}
+
+func TestOneStatementTextServesAnyNumberOfLinks(t *testing.T) {
+	db := connect(t, pgtest.DSN(t), &gorm.Config{Logger: logger.Discard, PrepareStmt: true})
+	require.NoError(t, db.Use(m2msafe.New()))
+	seed(t, db, 300)
+	prepared := func() []string { return db.ConnPool.(*gorm.PreparedStmtDB).Stmts.Keys() }
+	require.NoError(t, linkOne(db, 1))
+	before := len(prepared())
+	for _, n := range []int{1, 2, 7, 100, 299} {
+		var targets []Publication
+		for i := range n {
+			targets = append(targets, Publication{ID: uint(i + 1)})
+		}
+		require.NoError(t, db.Model(&Article{ID: 2}).Association("Publications").Append(targets))
+		require.NoError(t, db.Model(&[]Article{{ID: 3}, {ID: 4}}).Association("Publications").Append(&targets, &targets))
+	}
+	assert.Len(t, prepared(), before, "%q", prepared())
+	assert.Len(t, links(t, db), 1+299+2*299)
+}
+
+func TestFortyThousandLinksInOneAppend(t *testing.T) {
+	// Stock GORM: "extended protocol limited to 65535 parameters".
+	bulk(t, 40_000, time.Minute)
+}
+
+func TestAMillionLinksInOneAppend(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: takes 20 s and 2 GB")
+	}
+	bulk(t, 1_000_000, 5*time.Minute)
+}
+
+// bulk links n stored targets in one call, twice.
+func bulk(t *testing.T, n int, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 1)
+	exec(t, db, `INSERT INTO articles (id) SELECT n FROM generate_series(2, ?) AS n`, n)
+	exec(t, db, `ANALYZE articles`)
+	articles := make([]*Article, n)
+	for i := range articles {
+		articles[i] = &Article{ID: uint(n - i)}
+	}
+	rec.take()
+	for range 2 {
+		require.NoError(t, db.WithContext(ctx).Model(&Publication{ID: 1}).Association("Articles").Append(articles))
+		assert.Equal(t, []string{"BEGIN", "link", "COMMIT"}, slices.DeleteFunc(kinds(rec.take()), func(k string) bool { return k == "catalogue" }))
+	}
+	assert.Equal(t, []string{fmt.Sprintf("%d|%d|1|1|%d", n, n, n)}, stored(t, db,
+		`SELECT count(*), count(DISTINCT article_id), count(DISTINCT publication_id), min(article_id), max(article_id) FROM article_publications`))
+}
+
+func TestWhatIsHiddenFromGORMIsShownAgain(t *testing.T) {
+	errHook := errors.New("refused by the app")
+	for _, c := range []struct {
+		name  string
+		call  func(db *gorm.DB) error
+		omits []string
+		fails bool
+	}{
+		{"a call that links", func(db *gorm.DB) error { return db.Create(&Article{ID: 9, Publications: []Publication{{ID: 1}}}).Error }, nil, false},
+		{"a call with an Omit", func(db *gorm.DB) error {
+			return db.Omit("Title", "Publications.*").Create(&Article{ID: 9, Publications: []Publication{{ID: 1}}}).Error
+		}, []string{"Title", "Publications.*"}, false},
+		{"a call that fails on the link", func(db *gorm.DB) error {
+			return db.Omit("Publications.*").Create(&Article{ID: 9, Publications: []Publication{{ID: 77}}}).Error
+		}, []string{"Publications.*"}, true},
+		{"a call that fails before it", func(db *gorm.DB) error {
+			return db.Omit("Publications.*").Create(&Article{ID: 1, Publications: []Publication{{ID: 1}}}).Error
+		}, []string{"Publications.*"}, true},
+		{"a call that fails between hiding and showing", func(db *gorm.DB) error {
+			return db.Set("test:fail", errHook).Create(&Article{ID: 9, Publications: []Publication{{ID: 1}}}).Error
+		}, nil, true},
+		{"an update", func(db *gorm.DB) error {
+			return db.Omit("Title").Updates(&Article{ID: 1, Publications: []Publication{{ID: 1}}}).Error
+		}, []string{"Title"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			seed(t, db, 1)
+			var hidden, shown []string
+			seen := 0
+			look := func(into *[]string) func(*gorm.DB) {
+				return func(tx *gorm.DB) {
+					if tx.Statement.Table == "articles" {
+						*into = slices.Clone(tx.Statement.Omits)
+						seen++
+					}
+				}
+			}
+			fail := func(tx *gorm.DB) {
+				if err, ok := tx.Get("test:fail"); ok {
+					_ = tx.AddError(err.(error))
+				}
+			}
+			create, update := db.Callback().Create(), db.Callback().Update()
+			require.NoError(t, create.After("m2msafe:take").Before("gorm:save_after_associations").Register("test:hidden", look(&hidden)))
+			require.NoError(t, create.After("gorm:save_after_associations").Before("m2msafe:link").Register("test:fail", fail))
+			require.NoError(t, create.Before("gorm:commit_or_rollback_transaction").After("m2msafe:link").Register("test:shown", look(&shown)))
+			require.NoError(t, update.After("m2msafe:take").Before("gorm:save_after_associations").Register("test:hidden", look(&hidden)))
+			require.NoError(t, update.Before("gorm:commit_or_rollback_transaction").After("m2msafe:link").Register("test:shown", look(&shown)))
+			err := c.call(db)
+			assert.Equal(t, c.fails, err != nil, "%v", err)
+			assert.Equal(t, 2, seen, "the test's callbacks must have run")
+			if c.name != "a call that fails before it" {
+				assert.Equal(t, append(slices.Clone(c.omits), "Publications"), hidden)
+			}
+			assert.Equal(t, c.omits, shown)
+		})
+	}
+}
