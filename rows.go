@@ -21,7 +21,9 @@ func (l *links) hooked() bool { return l.plan.hooks && !l.db.Statement.SkipHooks
 // the pair, so one of them, made as GORM would make it, gives the columns and
 // values of all.
 func (l *links) call() (*dialect.Call, error) {
-	c := &dialect.Call{Link: &l.plan.link, N: len(l.pairs), Keys: l.keys}
+	link := l.plan.link
+	link.Owner.Check = link.Owner.Check && l.ownTable()
+	c := &dialect.Call{Link: &link, N: len(l.pairs), Keys: l.keys}
 	if l.plan.link.Dead {
 		c.Revive = l.revive()
 	}
@@ -50,6 +52,16 @@ func (l *links) call() (*dialect.Call, error) {
 		c.Extra = append(c.Extra, dialect.Extra{Column: l.column(name), Value: given[name]})
 	}
 	return c, nil
+}
+
+// ownTable says whether the statement's owners are in their model's table.
+// db.Table sends them elsewhere; then they can't be looked up in it.
+func (l *links) ownTable() bool {
+	stmt := l.db.Statement
+	if stmt.TableExpr == nil {
+		return stmt.Table == l.rel.Schema.Table
+	}
+	return len(stmt.TableExpr.Vars) == 0 && stmt.TableExpr.SQL == stmt.Quote(l.rel.Schema.Table)
 }
 
 // column is a column of the join table with its type.

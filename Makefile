@@ -1,0 +1,96 @@
+# Every command of the project. "make" lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Each module is tested by itself; a folder with a go.mod is one.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
+GOTEST  := go test -race -count=1 -timeout=15m
+SCRIPTS := testdata/postgres
+
+# The statement coverage of the root package that "make cover" asks for.
+COVER_MIN ?= 90
+COVER_PKG := github.com/m2msafe/m2msafe,github.com/m2msafe/m2msafe/internal/catalog,github.com/m2msafe/m2msafe/internal/dialect
+
+# each_module runs $(1) in every module, goes on after a failure, and closes
+# with how many passed.
+define each_module
+@passed=0; failed=0; \
+for module in $(MODULES); do \
+  echo "== $$module: $(strip $(1))"; \
+  if (cd "$$module" && $(1)); then passed=$$((passed + 1)); else failed=$$((failed + 1)); fi; \
+done; \
+echo "modules: $$passed passed, $$failed failed"; \
+[ "$$failed" -eq 0 ]
+endef
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: test
+test: compiler ## Run every module's tests with the race detector; PostgreSQL is set up by the tests
+	$(call each_module,$(GOTEST) ./...)
+
+.PHONY: test-docker
+test-docker: compiler ## Run the tests of the root and of compat against a container; an engine is started if none answers
+	@$(SCRIPTS)/with-docker.sh $(MAKE) --no-print-directory test MODULES="$(filter . ./compat,$(MODULES))"
+
+.PHONY: test-oldest
+test-oldest: compiler ## Run the root module's tests with the oldest Go that is supported
+	GOTOOLCHAIN=go1.25.0 $(GOTEST) ./...
+
+.PHONY: demo
+demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--quick" for the short one)
+	@cd cmd/m2msafe && go run . lab $(ARGS)
+
+.PHONY: cover
+cover: ## Measure the root package's statement coverage by the root's and compat's tests; fails below COVER_MIN percent
+	@rm -rf .cover && mkdir .cover
+	@go test -count=1 -timeout=15m -coverpkg=$(COVER_PKG) -coverprofile=.cover/root.out ./...
+	@if [ -f compat/go.mod ]; then \
+	  cd compat && go test -count=1 -timeout=15m -coverpkg=$(COVER_PKG) -coverprofile=../.cover/compat.out ./...; \
+	fi
+	@# Blocks that stand in both profiles are added up by "go tool cover".
+	@{ echo 'mode: set'; grep -hv '^mode:' .cover/*.out; } >.cover/all
+	@grep -E '^mode:|^github.com/m2msafe/m2msafe/[^/]+\.go:' .cover/all >.cover/package
+	@go tool cover -func=.cover/all | tail -n 1 | awk '{ print "with internal/catalog and internal/dialect: " $$3 }'
+	@go tool cover -func=.cover/package | tail -n 1 | awk -v min=$(COVER_MIN) \
+	  '{ print "package m2msafe: " $$3 " of statements (at least " min "%)"; sub("%", "", $$3); exit $$3 + 0 < min }'
+
+.PHONY: lint
+lint: fmt vet tidy ## Check format, vet, tidy go.mod files, the scripts (shellcheck) and golangci-lint's rules, the last two where installed
+	@if command -v shellcheck >/dev/null; then shellcheck -x -P . $(SCRIPTS)/*.sh .ci/run; else echo "shellcheck is not installed: left out"; fi
+	@if ! command -v golangci-lint >/dev/null; then echo "golangci-lint is not installed: left out"; exit 0; fi; \
+	for module in $(MODULES); do (cd "$$module" && golangci-lint run --config "$(CURDIR)/.golangci.yaml" ./...); done
+
+.PHONY: fmt
+fmt: ## Check that every file is formatted by gofmt
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt wants:"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## Run go vet in every module
+	$(call each_module,go vet ./...)
+
+.PHONY: tidy
+tidy: ## Check that every go.mod is tidy
+	$(call each_module,go mod tidy -diff)
+
+.PHONY: golden
+golden: ## Write the golden files anew from what the code does now
+	@# Only packages that define the flag take it.
+	@dirs=$$({ grep -rlE --include='*_test.go' 'flag\.Bool(Var)?\(.*"update"' . || true; } | while read -r file; do dirname "$$file"; done | sort -u); \
+	for dir in $$dirs; do (cd "$$dir" && go test -count=1 -run Golden . -update); done
+
+.PHONY: clean
+clean: ## Remove what these targets have made
+	rm -rf .cover
+
+# The race detector is linked by the C compiler, and Go's own message for a
+# missing one does not say so.
+.PHONY: compiler
+compiler:
+	@cc=$$(go env CC); if ! command -v "$${cc%% *}" >/dev/null; then \
+	  echo "The race detector needs a C compiler, and $$cc is not installed (Debian: apt-get install gcc libc6-dev)." >&2; exit 1; fi
+	@if [ "$$(go env CGO_ENABLED)" != 1 ]; then echo "The race detector needs cgo: set CGO_ENABLED=1." >&2; exit 1; fi

@@ -1,0 +1,245 @@
+// Package pgcluster makes a throwaway PostgreSQL cluster from the programs that
+// are installed on this machine: no container engine, no service, nothing that
+// outlives its use.
+//
+// The server listens on a free port of the loopback interface only, asks for a
+// random password, and does not sync to disk: it is for tests and
+// demonstrations, its data is not meant to survive. On Linux the kernel stops
+// the server when the process that started it dies, however it dies; the folder
+// that such a death leaves is removed by the next [Start].
+package pgcluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	superuser = "postgres"
+	database  = "postgres"
+
+	portTries  = 5
+	readyLimit = 60 * time.Second
+	stopLimit  = 10 * time.Second
+)
+
+// Cluster is a running PostgreSQL server with a data folder of its own.
+type Cluster struct {
+	dir      string
+	password string
+	port     int
+	account  *account
+	server   *process
+	lock     *os.File
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start makes a cluster and returns once it takes connections. ctx bounds the
+// start only: a cluster that was returned runs until [Cluster.Stop]. Without
+// PostgreSQL programs the error is [ErrNoPrograms]; where the server does not
+// come up the error holds its log.
+func Start(ctx context.Context) (*Cluster, error) {
+	return start(ctx, freePort)
+}
+
+// start takes the choice of the port as an argument because the race for it
+// (another process binds it first) must be provoked to be tested.
+func start(ctx context.Context, pickPort func() (int, error)) (_ *Cluster, err error) {
+	bin, err := Programs()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{password: rand.Text()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Stop())
+		}
+	}()
+	if c.account, err = serverAccount(); err != nil {
+		return nil, err
+	}
+	if c.dir, c.lock, err = makeFolder(c.account); err != nil {
+		return nil, err
+	}
+	if err = c.initdb(ctx, bin); err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		if c.port, err = pickPort(); err != nil {
+			return nil, fmt.Errorf("pgcluster: no free port: %w", err)
+		}
+		err = c.launch(ctx, bin)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, errPortTaken) || try == portTries {
+			return nil, err
+		}
+	}
+}
+
+// DSN returns a keyword connection string for the cluster's superuser.
+func (c *Cluster) DSN() string {
+	return fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=%s sslmode=disable",
+		c.port, superuser, c.password, database)
+}
+
+// Stop ends the server at once, without a checkpoint, waits for it and removes
+// its folder. Further calls return what the first returned.
+func (c *Cluster) Stop() error {
+	c.stopOnce.Do(func() {
+		var errs []error
+		if c.server != nil {
+			errs = append(errs, c.server.stop())
+		}
+		if c.dir != "" {
+			errs = append(errs, os.RemoveAll(c.dir))
+		}
+		if c.lock != nil {
+			errs = append(errs, c.lock.Close())
+		}
+		if err := errors.Join(errs...); err != nil {
+			c.stopErr = fmt.Errorf("pgcluster: stop: %w", err)
+		}
+	})
+	return c.stopErr
+}
+
+func (c *Cluster) data() string    { return filepath.Join(c.dir, "data") }
+func (c *Cluster) logFile() string { return filepath.Join(c.dir, "log") }
+
+func (c *Cluster) initdb(ctx context.Context, bin string) error {
+	passwords := filepath.Join(c.dir, "password")
+	if err := os.WriteFile(passwords, []byte(c.password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("pgcluster: %w", err)
+	}
+	if err := c.account.own(passwords); err != nil {
+		return err
+	}
+	locale := "C.UTF-8"
+	if runtime.GOOS != "linux" {
+		locale = "C" // C.UTF-8 is not everywhere; with C only the sort order of text is the same
+	}
+	cmd := exec.CommandContext(ctx, program(bin, "initdb"),
+		"--pgdata="+c.data(), "--username="+superuser, "--pwfile="+passwords,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale="+locale, "--no-sync")
+	// Killed outright, it would leave its own child to write into the folder.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopLimit
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	p, err := spawn(c.command(cmd))
+	if err != nil {
+		return fmt.Errorf("pgcluster: %w", err)
+	}
+	if <-p.done; p.err != nil {
+		return fmt.Errorf("pgcluster: initdb: %w\n%s", errors.Join(p.err, ctx.Err()), &out)
+	}
+	return os.Remove(passwords)
+}
+
+var errPortTaken = errors.New("pgcluster: the port was taken by another process")
+
+// launch starts the server on c.port and waits until it is ready.
+func (c *Cluster) launch(ctx context.Context, bin string) error {
+	log, err := os.Create(c.logFile())
+	if err != nil {
+		return fmt.Errorf("pgcluster: %w", err)
+	}
+	defer log.Close() // the server has its own descriptor
+
+	args := []string{"-D", c.data()}
+	for _, setting := range []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(c.port),
+		"unix_socket_directories=",
+		"fsync=off",
+		"synchronous_commit=off",
+		"full_page_writes=off",
+		"max_connections=200",
+		"max_prepared_transactions=20",
+		"timezone=UTC",
+		"log_timezone=UTC",
+	} {
+		args = append(args, "-c", setting)
+	}
+	cmd := c.command(exec.Command(program(bin, "postgres"), args...))
+	cmd.Stdout, cmd.Stderr = log, log
+	if c.server, err = spawn(cmd); err != nil {
+		return fmt.Errorf("pgcluster: %w", err)
+	}
+	if err := c.waitReady(ctx); err != nil {
+		err = errors.Join(err, c.server.stop())
+		text, _ := os.ReadFile(c.logFile())
+		if strings.Contains(string(text), "could not bind") {
+			err = errors.Join(errPortTaken, err)
+		}
+		return fmt.Errorf("pgcluster: the server did not start: %w\n%s", err, text)
+	}
+	return nil
+}
+
+// waitReady reads the server's own word: the eighth line of postmaster.pid says
+// "ready" once connections are taken, and the first says whose file it is.
+func (c *Cluster) waitReady(ctx context.Context) error {
+	limit := time.NewTimer(readyLimit)
+	defer limit.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+		if err == nil {
+			lines := strings.Split(string(text), "\n")
+			if len(lines) > 7 && lines[0] == strconv.Itoa(c.server.pid) && strings.TrimSpace(lines[7]) == "ready" {
+				return nil
+			}
+		}
+		select {
+		case <-c.server.done:
+			return errors.Join(errors.New("it ended"), c.server.err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+			return fmt.Errorf("not ready within %v", readyLimit)
+		case <-tick.C:
+		}
+	}
+}
+
+// command gives cmd the server's account, folder and a clean environment.
+func (c *Cluster) command(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Dir = c.dir // the caller's folder may be closed to the account
+	cmd.SysProcAttr = attributes(c.account)
+	for _, entry := range os.Environ() {
+		// PGDATA, PGPORT and the like, and the caller's language, would show through.
+		if !strings.HasPrefix(entry, "PG") && !strings.HasPrefix(entry, "LC_") && !strings.HasPrefix(entry, "LANG") {
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	cmd.Env = append(cmd.Env, "LC_ALL=C")
+	return cmd
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
