@@ -9,22 +9,20 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/m2msafe/m2msafe/internal/catalog"
+	"github.com/m2msafe/m2msafe/internal/dialect"
 )
 
 // guarded is what comes before a link on a join table whose keys can't settle a
 // race: an error if the options say so, else one warning a relation.
 func (l *links) guarded() error {
-	late := slices.ContainsFunc(l.plan.table.Keys, func(k catalog.Key) bool {
-		return k.Deferrable && k.Where == "" && catalog.SameColumns(k.Columns, pairColumns(l.rel))
-	})
-	if l.settings.noUniqueKey == Refuse && !late {
+	if l.settings.noUniqueKey == Refuse && l.deferrable() == nil {
 		return l.fail(ErrNoUniqueKey, nil, l.remedy())
 	}
 	if _, warned := l.plans.warned.LoadOrStore(planKey{l.rel, l.rel.JoinTable}, true); warned {
 		return nil
 	}
 	what := "has no usable unique key on the pair: m2msafe takes turns by a lock, other writers can store a link twice"
-	if late {
+	if l.deferrable() != nil {
 		what = "has a deferrable unique key, which no upsert can use: m2msafe takes turns by a lock, other writers can make it fail"
 	}
 	l.db.Logger.Warn(l.db.Statement.Context, "m2msafe: %s: join table %s %s; %s",
@@ -32,7 +30,18 @@ func (l *links) guarded() error {
 	return nil
 }
 
-// remedy is the statement that gives the table its key.
+// deferrable is the table's deferrable key on the pair.
+func (l *links) deferrable() *catalog.Key {
+	i := slices.IndexFunc(l.plan.table.Keys, func(k catalog.Key) bool {
+		return k.Deferrable && k.Where == "" && catalog.SameColumns(k.Columns, pairColumns(l.rel))
+	})
+	if i < 0 {
+		return nil
+	}
+	return &l.plan.table.Keys[i]
+}
+
+// remedy is the statement that gives the table a usable key.
 func (l *links) remedy() string {
 	stmt := l.db.Statement
 	var columns, name []string
@@ -40,9 +49,24 @@ func (l *links) remedy() string {
 		columns = append(columns, stmt.Quote(clause.Column{Name: ref.Name}))
 		name = append(name, ref.Name)
 	}
-	table := l.rel.JoinTable.Table
-	index := strings.Join(append([]string{"idx", strings.ReplaceAll(table, ".", "_")}, name...), "_")
-	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)", stmt.Quote(index), l.plan.link.Quoted, strings.Join(columns, ", "))
+	on := "(" + strings.Join(columns, ", ") + ")"
+	if key := l.deferrable(); key != nil {
+		kind := map[bool]string{true: "PRIMARY KEY", false: "UNIQUE"}[key.Primary]
+		constraint := stmt.Quote(clause.Column{Name: key.Name})
+		return fmt.Sprintf("mend it with: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s %s %s",
+			l.plan.link.Quoted, constraint, constraint, kind, on)
+	}
+	// An index is made in its table's schema; SQLite wants that said of the
+	// index, PostgreSQL of the table.
+	schemaName, table, qualified := strings.Cut(l.rel.JoinTable.Table, ".")
+	if !qualified {
+		schemaName, table = "", schemaName
+	}
+	index, quoted := strings.Join(append([]string{"idx", table}, name...), "_"), l.plan.link.Quoted
+	if _, ok := l.plan.dialect.(dialect.Opener); ok && qualified {
+		index, quoted = schemaName+"."+index, stmt.Quote(table)
+	}
+	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s %s", stmt.Quote(index), quoted, on)
 	for i, live := range l.plan.link.Live {
 		ddl += [...]string{" WHERE ", " AND "}[min(i, 1)] + stmt.Quote(clause.Column{Name: live.Column})
 		if live.Value == nil {

@@ -92,7 +92,11 @@ func (l *links) makePlan() (*plan, error) {
 		return nil, err
 	}
 	columns := pairColumns(l.rel)
-	if key := arbiter(p.table, columns, p.link.Live); key != nil {
+	key, err := l.arbiter(p.table, columns, p.link.Live)
+	if err != nil {
+		return nil, err
+	}
+	if key != nil {
 		p.link.Arbiter, p.link.Where = key.Columns, key.Where
 		p.link.Dead = len(p.link.Live) > 0 && key.Where == "" && catalog.SameColumns(key.Columns, columns)
 	}
@@ -191,9 +195,14 @@ func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
 // arbiter finds the unique key that makes a pair of living rows unique, and
 // that an ON CONFLICT may name: exactly the pair's columns, all of them plain,
 // besides soft-delete columns that are equal in all living rows; without a
-// predicate, or with the one that tells living rows. A deferrable key over the
-// same columns rules it out (55000).
-func arbiter(table *catalog.Table, pair []string, live []dialect.Assign) *catalog.Key {
+// predicate, or with one that holds for all living rows. A deferrable key over
+// the same columns rules it out (55000).
+func (l *links) arbiter(table *catalog.Table, pair []string, live []dialect.Assign) (*catalog.Key, error) {
+	var columns []string
+	var values []any
+	for _, a := range live {
+		columns, values = append(columns, a.Column), append(values, a.Value)
+	}
 	var found *catalog.Key
 	for i := range table.Keys {
 		key := &table.Keys[i]
@@ -202,38 +211,24 @@ func arbiter(table *catalog.Table, pair []string, live []dialect.Assign) *catalo
 			continue
 		}
 		if key.Deferrable && len(rest) == 0 && key.Where == "" {
-			return nil
+			return nil, nil
 		}
-		covers := !slices.ContainsFunc(rest, func(c string) bool {
-			return !slices.ContainsFunc(live, func(a dialect.Assign) bool {
-				return a.Column == c && (a.Value != nil || key.NullsEqual)
-			})
+		covers := !key.Deferrable && !slices.ContainsFunc(rest, func(c string) bool {
+			i := slices.Index(columns, c)
+			return i < 0 || values[i] == nil && !key.NullsEqual
 		})
+		if covers && key.Where != "" {
+			var err error
+			if covers, err = table.Holds(querier(l.db), key, columns, values); err != nil {
+				return nil, err
+			}
+		}
 		// A key of the pair alone is better than one that leaves dead rows be.
-		if covers && !key.Deferrable && (key.Where == "" || tellsLiving(key.Where, live)) && (found == nil || len(key.Columns) < len(found.Columns)) {
+		if covers && (found == nil || len(key.Columns) < len(found.Columns)) {
 			found = key
 		}
 	}
-	return found
-}
-
-// tellsLiving says whether an index predicate, in the database's own words, is
-// the condition of living rows. What it does not recognize costs no more than
-// speed: the relation is guarded by a lock.
-func tellsLiving(predicate string, live []dialect.Assign) bool {
-	if len(live) != 1 {
-		return false
-	}
-	text := strings.NewReplacer("(", "", ")", "", `"`, "", "`", "", "[", "", "]", "", "'", "").Replace(predicate)
-	column, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if !strings.EqualFold(column, live[0].Column) {
-		return false
-	}
-	if live[0].Value == nil {
-		return strings.EqualFold(strings.Join(strings.Fields(rest), " "), "IS NULL")
-	}
-	rest, _, _ = strings.Cut(rest, "::") // PostgreSQL adds casts
-	return strings.Join(strings.Fields(rest), " ") == "= "+fmt.Sprint(live[0].Value)
+	return found, nil
 }
 
 // planSoftDelete finds the columns that soft deletion uses, whichever plugin it

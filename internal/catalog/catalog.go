@@ -5,6 +5,7 @@ package catalog
 import (
 	"database/sql"
 	"slices"
+	"strings"
 )
 
 // Table is a table as the database has it.
@@ -17,19 +18,25 @@ type Table struct {
 	// CanSelect says that the role may read every row, CanLock that it may lock
 	// them too.
 	CanSelect, CanLock bool
+
+	holds func(query Query, key *Key, columns []string, values []any) (bool, error)
 }
 
 // Column is a column of a table.
 type Column struct {
 	Name string `json:"name"`
-	Type string `json:"type"` // SQL name for casts, without length
+	Type string `json:"type"` // SQL name for casts
 }
 
 // Key is a unique key.
 type Key struct {
 	Name    string   `json:"name"`
 	Columns []string `json:"columns"` // "" stands for an expression
-	Where   string   `json:"where"`   // predicate of a partial index
+	Primary bool     `json:"primary"`
+	Where   string   `json:"where"` // predicate of a partial index
+	// WhereColumns are the columns that the predicate depends on besides
+	// Columns; nil if that is not known.
+	WhereColumns []string `json:"where_columns"`
 	// Deferrable keys are checked late and can't be an arbiter.
 	Deferrable bool `json:"deferrable"`
 	// NullsEqual says that NULLs count as equal (NULLS NOT DISTINCT).
@@ -52,6 +59,17 @@ func (t *Table) Column(name string) *Column {
 		return nil
 	}
 	return &t.Columns[i]
+}
+
+// Holds says whether a predicate of the table's is true of every row that has
+// these values in these columns, whatever stands in the others.
+func (t *Table) Holds(query Query, key *Key, columns []string, values []any) (bool, error) {
+	for _, c := range key.WhereColumns {
+		if !slices.Contains(columns, c) {
+			return false, nil
+		}
+	}
+	return t.holds(query, key, columns, values)
 }
 
 // References says whether a foreign key of columns, in any order, refers to
@@ -84,3 +102,12 @@ func scan(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
 	}
 	return rows.Err()
 }
+
+// evaluate asks the database for the truth of a key's predicate on one row.
+func evaluate(query Query, key *Key, row []string, values []any) (holds bool, err error) {
+	rows, err := query("SELECT coalesce(("+key.Where+"), false) FROM (SELECT "+strings.Join(row, ", ")+") AS r", values...)
+	err = scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&holds) })
+	return holds, err
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -3,13 +3,17 @@ package catalog
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"slices"
 )
 
 // postgres is one statement, so that the answer is of one moment. A table is
 // found as a statement would find it: by its quoted name, through search_path.
 //
-// format_type with a type modifier of -1 leaves lengths out ("a cast to
-// varchar(3) would cut silently") and names bpchar and bit unambiguously.
+// format_type with a type modifier of -1 leaves lengths out (a cast to
+// varchar(3) would cut silently) and names bpchar and bit unambiguously. Times
+// and numbers keep theirs: the column rounds, and a key must be looked up as it
+// is stored. What a predicate depends on, pg_depend knows.
 // Expressions of an index have attribute number 0 and become "". Only valid,
 // ready indexes count: CREATE INDEX CONCURRENTLY leaves invalid ones behind.
 // indnullsnotdistinct exists from PostgreSQL 15 on, hence the way by JSON.
@@ -17,14 +21,20 @@ const postgres = `SELECT CAST(json_build_object(
 'ID', CAST(c.oid AS bigint),
 'Columns', (SELECT json_agg(json_build_object(
     'name', a.attname,
-    'type', format_type(a.atttypid, -1)) ORDER BY a.attnum)
-  FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'type', format_type(a.atttypid, CASE WHEN t.typcategory IN ('D', 'N', 'T') THEN a.atttypmod ELSE -1 END)) ORDER BY a.attnum)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
 'Keys', (SELECT json_agg(json_build_object(
     'name', k.relname,
     'columns', (SELECT json_agg(coalesce(a.attname, '') ORDER BY u.ord)
       FROM unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS u (attnum, ord)
       LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.attnum AND u.attnum > 0
       WHERE u.ord <= i.indnkeyatts),
+    'primary', i.indisprimary,
+    'where_columns', (SELECT coalesce(json_agg(a.attname), '[]')
+      FROM pg_depend p JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
+      WHERE p.classid = CAST('pg_class' AS regclass) AND p.objid = i.indexrelid AND p.refobjid = i.indrelid
+      AND p.refobjsubid > 0 AND NOT p.refobjsubid = ANY (CAST(i.indkey AS int2[]))),
     'where', coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
     'deferrable', NOT i.indimmediate,
     'nulls_equal', coalesce(CAST(to_jsonb(i)->>'indnullsnotdistinct' AS boolean), false)
@@ -51,7 +61,27 @@ func Postgres(query Query, quoted string) (*Table, error) {
 			return err
 		}
 		table = new(Table)
+		table.holds = table.holdsPostgres
 		return json.Unmarshal([]byte(text), table)
 	})
 	return table, err
+}
+
+// holdsPostgres evaluates the predicate on a row that has the values, and NULL
+// in the columns of the key.
+func (t *Table) holdsPostgres(query Query, key *Key, columns []string, values []any) (bool, error) {
+	var row []string
+	for i, c := range columns {
+		column := t.Column(c)
+		if column == nil {
+			return false, nil
+		}
+		row = append(row, fmt.Sprintf("CAST($%d AS %s) AS %s", i+1, column.Type, quote(c)))
+	}
+	for _, c := range key.Columns {
+		if column := t.Column(c); column != nil && !slices.Contains(columns, c) {
+			row = append(row, fmt.Sprintf("CAST(NULL AS %s) AS %s", column.Type, quote(c)))
+		}
+	}
+	return evaluate(query, key, row, values)
 }

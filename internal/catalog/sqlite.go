@@ -23,7 +23,7 @@ func SQLite(query Query, name string, spellings []string) (*Table, error) {
 	if i := strings.IndexByte(name, '.'); i >= 0 {
 		database, name = name[:i], name[i+1:]
 	}
-	table := &Table{CanSelect: true}
+	table := &Table{CanSelect: true, holds: holdsSQLite}
 	var primary []string
 	rows, err := query("SELECT name, pk FROM pragma_table_xinfo(?, ?) ORDER BY pk, cid", name, database)
 	err = scan(rows, err, func(rows *sql.Rows) error {
@@ -45,11 +45,11 @@ func SQLite(query Query, name string, spellings []string) (*Table, error) {
 	if len(primary) > 0 {
 		// An INTEGER PRIMARY KEY has no index of its own; any other one is
 		// listed below a second time, which does no harm.
-		table.Keys = append(table.Keys, Key{Name: "PRIMARY KEY", Columns: primary})
+		table.Keys = append(table.Keys, Key{Name: "PRIMARY KEY", Columns: primary, Primary: true})
 	}
 	rows, err = query(`SELECT l.name, coalesce(x.name, ''), x.seqno, l.partial, coalesce(m.sql, '')
 FROM pragma_index_list(?, ?) AS l JOIN pragma_index_xinfo(l.name, ?) AS x ON x.key = 1
-LEFT JOIN `+quoteSQLite(database)+`.sqlite_master AS m ON m.type = 'index' AND m.name = l.name
+LEFT JOIN `+quote(database)+`.sqlite_master AS m ON m.type = 'index' AND m.name = l.name
 WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var index, column, definition string
@@ -71,7 +71,16 @@ WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 	return table, err
 }
 
-func quoteSQLite(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// holdsSQLite evaluates the predicate on a row that has no other columns than
+// these: one that needs another is an error, and does not hold.
+func holdsSQLite(query Query, key *Key, columns []string, values []any) (bool, error) {
+	row := make([]string, len(columns))
+	for i, c := range columns {
+		row[i] = "? AS " + quote(c)
+	}
+	holds, err := evaluate(query, key, row, values)
+	return holds && err == nil, nil
+}
 
 // Predicate is the text behind WHERE in a CREATE INDEX statement, which SQLite
 // keeps as it was typed, without its comments. It passes over strings, quoted

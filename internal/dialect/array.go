@@ -33,8 +33,18 @@ func (w writer) array(column Column, values []any) error {
 	}
 	text = append(text, '}')
 	w.bind(string(text))
-	w.sql("::", column.Type, "[]")
+	w.sql("::", elementType(column.Type), "[]")
 	return nil
+}
+
+// elementType is the type of a column's elements in its array. Arrays go as
+// their text: an array of arrays would be one with more dimensions, which
+// unnest takes apart.
+func elementType(typ string) string {
+	if strings.HasSuffix(typ, "[]") {
+		return "text"
+	}
+	return typ
 }
 
 // appendElement appends an array element. Digits go as they are; everything

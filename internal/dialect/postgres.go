@@ -242,12 +242,12 @@ func (p Postgres) written(w writer, c *Call, where string) {
 	w.insertColumns(c)
 	w.sql(") SELECT DISTINCT ON (", keys, ") ", keys)
 	for i, x := range c.Extra {
-		if x.Rows != nil {
-			w.sql(", x", strconv.Itoa(i+1))
-			continue
-		}
 		w.sql(", CAST(")
-		w.bind(x.Value)
+		if x.Rows != nil {
+			w.sql("x", strconv.Itoa(i+1))
+		} else {
+			w.bind(x.Value)
+		}
 		w.sql(" AS ", x.Type, ")")
 	}
 	w.sql(" FROM m2m_asked", where, " ORDER BY ", keys)
