@@ -172,11 +172,15 @@ func (l *links) reference(ref reference, e element) (value any, text string, err
 	case ref.OwnPrimaryKey:
 		return nil, "", l.ownerNotSaved(ref.Reference)
 	default:
-		err := l.failure(ErrZeroReference, nil, ref.PrimaryKey.Name+" of the "+l.rel.FieldSchema.Name+" has no value")
-		err.Owner = l.values(true, e)
-		err.Targets = [][]any{l.values(false, e)}
-		return nil, "", err
+		return nil, "", l.zeroReference(ref.Reference, e)
 	}
+}
+
+func (l *links) zeroReference(ref *schema.Reference, e element) error {
+	err := l.failure(ErrZeroReference, nil, ref.PrimaryKey.Name+" of the "+l.rel.FieldSchema.Name+" has no value")
+	err.Owner = l.values(true, e)
+	err.Targets = [][]any{l.values(false, e)}
+	return err
 }
 
 // values are the reference values of one end of an element, as in memory.

@@ -1,7 +1,6 @@
 package m2msafe
 
 import (
-	"errors"
 	"slices"
 
 	"gorm.io/gorm/clause"
@@ -87,10 +86,6 @@ func (l *links) notStored(sentinel error, pairs []int, advice string) error {
 	return e
 }
 
-// maxRounds bounds how often link asks again. Each round more takes another
-// transaction that deletes, or deletes softly, one of the pairs at that moment.
-const maxRounds = 10
-
 // link writes all pairs and notes their outcomes. If some targets are not
 // stored it writes nothing and returns their pairs.
 func (l *links) link() (missing []int, err error) {
@@ -101,31 +96,37 @@ func (l *links) link() (missing []int, err error) {
 	if err := l.prepare(call); err != nil {
 		return nil, err
 	}
-	for range maxRounds {
-		found, err := l.linkOnce(call)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(found[dialect.NoOwner]) > 0 && l.saveInserts():
-			l.pairs = nil
-			return nil, nil
-		case len(found[dialect.NoOwner]) > 0:
-			return nil, l.notStored(ErrOwnerNotStored, found[dialect.NoOwner], "save the owner first")
-		case len(found[dialect.NoTarget]) > 0:
-			return found[dialect.NoTarget], nil
-		case len(found[dialect.Dead]) > 0 && l.settings.deletedLinks == Refuse:
-			return nil, l.notStored(ErrDeletedLink, found[dialect.Dead], "delete its row, or let it be revived by DeletedLinks(Revive)")
-		case len(found[dialect.Dead]) > 0:
-			// Join rows in one order also means: dead ones first, while none
-			// is inserted.
-			if err := l.write(call, found[dialect.Dead], l.plan.dialect.Revive, Revived); err != nil {
-				return nil, err
-			}
-		case len(found[dialect.Raced]) == 0:
-			return nil, nil
-		}
+	found, err := l.linkOnce(call)
+	if err == nil && len(found[dialect.NoOwner]) == 0 && len(found[dialect.NoTarget]) == 0 && len(found[dialect.Dead]) > 0 {
+		found, err = l.linkDead(call, found[dialect.Dead])
 	}
-	return nil, l.fail(nil, errors.New("the links changed each time that they were looked at"), "try again")
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found[dialect.NoOwner]) > 0 && l.saveInserts():
+		l.pairs = nil
+		return nil, nil
+	case len(found[dialect.NoOwner]) > 0:
+		return nil, l.notStored(ErrOwnerNotStored, found[dialect.NoOwner], "save the owner first")
+	default:
+		return found[dialect.NoTarget], nil
+	}
+}
+
+// linkDead revives pairs and then inserts those that are new. Like inserts, row
+// locks are taken in one order, and all before the first insert: no writer that
+// has inserted waits for a row lock. What dies after the first look stays dead
+// for the same reason: that is the order "append, then delete".
+func (l *links) linkDead(call *dialect.Call, dead []int) (map[dialect.State][]int, error) {
+	if l.settings.deletedLinks == Refuse {
+		return nil, l.notStored(ErrDeletedLink, dead, "delete its row, or let it be revived by DeletedLinks(Revive)")
+	}
+	if err := l.write(call, dead, l.plan.dialect.Revive, Revived); err != nil {
+		return nil, err
+	}
+	rest := *call.Link
+	rest.Dead = false
+	return l.linkOnce(call.Of(&rest))
 }
 
 // linkOnce finds how all pairs stand, and inserts the new ones if there is
@@ -163,11 +164,7 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	case len(found) > 0:
 		return found, nil
 	case l.hooked():
-		if err := l.writeHooked(call, fresh); err != nil || !l.plan.link.Dead {
-			return nil, err
-		}
-		found[dialect.Raced] = slices.DeleteFunc(fresh, func(i int) bool { return l.pairs[i].outcome == Created })
-		return found, nil
+		return nil, l.writeHooked(call, fresh)
 	default:
 		return nil, l.write(call, fresh, l.plan.dialect.Write, Created)
 	}

@@ -1,6 +1,8 @@
 package m2msafe
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -185,13 +187,11 @@ func With(db *gorm.DB, opts ...Option) *gorm.DB {
 	tx := db.Session(&gorm.Session{})
 	base, ok := db.Plugins[pluginName].(*Plugin)
 	if !ok {
-		_ = tx.AddError(ErrNotInUse)
-		return tx
+		return refuse(db, ErrNotInUse)
 	}
 	s, err := base.settings.apply(true, opts)
 	if err != nil {
-		_ = tx.AddError(err)
-		return tx
+		return refuse(db, err)
 	}
 	if !s.given["Off"] && len(s.given) > 0 {
 		s.off = false
@@ -207,4 +207,33 @@ func With(db *gorm.DB, opts ...Option) *gorm.DB {
 	plugins[pluginName] = &Plugin{settings: s, plans: base.plans}
 	tx.Plugins = plugins
 	return tx
+}
+
+// refuse returns a session whose every call fails with err. The error alone
+// would not do: GORM's Transaction begins one on the connection, sees the error
+// that was there before, and leaves the transaction open.
+func refuse(db *gorm.DB, err error) *gorm.DB {
+	tx := db.Session(&gorm.Session{Context: db.Statement.Context}) // a Statement of its own
+	tx.Statement.ConnPool = refused{err}
+	tx.Config.ConnPool = refused{err}
+	_ = tx.AddError(err)
+	return tx
+}
+
+// refused is a connection pool that gives nothing but an error.
+type refused struct{ err error }
+
+func (r refused) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
+func (r refused) ExecContext(context.Context, string, ...any) (sql.Result, error) {
+	return nil, r.err
+}
+func (r refused) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
+	return nil, r.err
+}
+
+// QueryRowContext is never called: GORM does not get that far with an error.
+func (r refused) QueryRowContext(context.Context, string, ...any) *sql.Row { return nil }
+
+func (r refused) BeginTx(context.Context, *sql.TxOptions) (gorm.ConnPool, error) {
+	return nil, r.err
 }

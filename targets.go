@@ -51,11 +51,41 @@ func (l *links) saveTargets() error {
 	}
 	var targets []reflect.Value
 	for _, e := range l.elements {
+		if err := l.creatable(e); err != nil {
+			return err
+		}
 		if l.saveFirst(e.target) {
 			targets = append(targets, e.target)
 		}
 	}
 	return l.createTargets(targets)
+}
+
+// creatable refuses a target that would have no reference value after its
+// create either: nothing fills it in.
+func (l *links) creatable(e element) error {
+	target := l.rel.FieldSchema
+	if l.db.DryRun || !l.db.Statement.SkipHooks && (target.BeforeCreate || target.BeforeSave) {
+		return nil
+	}
+	for _, ref := range l.rel.References {
+		if ref.OwnPrimaryKey || ref.PrimaryKey == nil {
+			continue
+		}
+		field := ref.PrimaryKey
+		if _, zero := field.ValueOf(l.db.Statement.Context, e.target); zero && !field.HasDefaultValue &&
+			field.AutoCreateTime == 0 && field.AutoUpdateTime == 0 && !l.filled(field) {
+			return l.zeroReference(ref, e)
+		}
+	}
+	return nil
+}
+
+// filled says whether a belongs-to of the target may give the field its value.
+func (l *links) filled(field *schema.Field) bool {
+	return slices.ContainsFunc(l.rel.FieldSchema.Relationships.BelongsTo, func(r *schema.Relationship) bool {
+		return slices.ContainsFunc(r.References, func(ref *schema.Reference) bool { return ref.ForeignKey == field })
+	})
 }
 
 // targetsOf are the targets of pairs.

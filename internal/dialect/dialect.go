@@ -70,8 +70,7 @@ const (
 	NoOwner  State = 'o' // the owner is not stored
 	NoTarget State = 't' // the target is not stored
 	Dead     State = 'd' // a soft-deleted row takes the key
-	New      State = 'n' // there is no row for the pair, or: it was written
-	Raced    State = 'r' // was new, and met a row that may be dead: ask again
+	New      State = 'n' // there is no row for the pair; of a statement that writes: it has
 )
 
 // Dialect writes the statements of one database. Statements that give rows give

@@ -16,8 +16,8 @@ import (
 // statements walk the pairs in one order no two can wait for each other. After
 // the wait either the other row is there (nothing to do), or its inserter has
 // rolled back (ours goes in). A pair that the statement's snapshot shows as
-// linked may be unlinked by another transaction before ours commits: that is
-// the order "append, then delete".
+// linked may be unlinked by another transaction before ours commits, and so may
+// one that the insert meets: that is the order "append, then delete".
 //
 // A foreign-key check is done at the end of the statement and would abort the
 // transaction if the owner or target were deleted after the snapshot. So both
@@ -79,12 +79,11 @@ func (p Postgres) Write(b clause.Builder, c *Call) error {
 	}
 	p.written(w, c, "")
 	w.sql(" SELECT a.n, 'n' AS s FROM m2m_asked AS a")
-	p.join(w, c, " JOIN m2m_written")
+	p.joinWritten(w, c)
 	return nil
 }
 
-// Link is Find and Write in one. Where dead rows may take the key, a row that
-// was new in the snapshot and met another one is Raced: that one may be dead.
+// Link is Find and Write in one.
 func (p Postgres) Link(b clause.Builder, c *Call) error {
 	w := writer{b}
 	if err := p.asked(w, c, true); err != nil {
@@ -95,15 +94,8 @@ func (p Postgres) Link(b clause.Builder, c *Call) error {
 		unable = "'o', 't', 'd'"
 	}
 	p.written(w, c, " WHERE s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ("+unable+"))")
-	w.sql(" SELECT n, s FROM m2m_asked WHERE s IN (", unable, ") UNION ALL ")
-	if !c.Dead {
-		w.sql("SELECT a.n, a.s FROM m2m_asked AS a")
-		p.join(w, c, " JOIN m2m_written")
-		return nil
-	}
-	w.sql("SELECT a.n, CASE WHEN w.k1 IS NULL THEN 'r' ELSE 'n' END FROM m2m_asked AS a")
-	p.join(w, c, " LEFT JOIN m2m_written")
-	w.sql(" WHERE a.s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN (", unable, "))")
+	w.sql(" SELECT n, s FROM m2m_asked WHERE s IN (", unable, ") UNION ALL SELECT a.n, a.s FROM m2m_asked AS a")
+	p.joinWritten(w, c)
 	return nil
 }
 
@@ -129,7 +121,7 @@ func (p Postgres) Revive(b clause.Builder, c *Call) error {
 	w.revive(c, "m2m_dead", distinct)
 	p.returning(w, c)
 	w.sql(") SELECT a.n, 'd' AS s FROM m2m_asked AS a")
-	p.join(w, c, " JOIN m2m_written")
+	p.joinWritten(w, c)
 	return nil
 }
 
@@ -265,9 +257,9 @@ func (p Postgres) returning(w writer, c *Call) {
 	})
 }
 
-// join joins what was written to the rows a.
-func (p Postgres) join(w writer, c *Call, join string) {
-	w.sql(join, " AS w ON ")
+// joinWritten joins what was written to the rows a.
+func (p Postgres) joinWritten(w writer, c *Call) {
+	w.sql(" JOIN m2m_written AS w ON ")
 	w.list(len(c.Refs), " AND ", func(i int) {
 		k := ".k" + strconv.Itoa(i+1)
 		w.sql("w", k, " = a", k)
