@@ -34,8 +34,7 @@ type Key struct {
 	Columns []string `json:"columns"` // "" stands for an expression
 	Primary bool     `json:"primary"`
 	Where   string   `json:"where"` // predicate of a partial index
-	// WhereColumns are the columns that the predicate depends on besides
-	// Columns; nil if that is not known.
+	// WhereColumns are the columns of the predicate; nil if they are not known.
 	WhereColumns []string `json:"where_columns"`
 	// Deferrable keys are checked late and can't be an arbiter.
 	Deferrable bool `json:"deferrable"`

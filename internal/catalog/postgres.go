@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // postgres is one statement, so that the answer is of one moment. A table is
@@ -13,7 +12,7 @@ import (
 // format_type with a type modifier of -1 leaves lengths out (a cast to
 // varchar(3) would cut silently) and names bpchar and bit unambiguously. Times
 // and numbers keep theirs: the column rounds, and a key must be looked up as it
-// is stored. What a predicate depends on, pg_depend knows.
+// is stored. The columns of a predicate are the Vars in its expression tree.
 // Expressions of an index have attribute number 0 and become "". Only valid,
 // ready indexes count: CREATE INDEX CONCURRENTLY leaves invalid ones behind.
 // indnullsnotdistinct exists from PostgreSQL 15 on, hence the way by JSON.
@@ -32,9 +31,8 @@ const postgres = `SELECT CAST(json_build_object(
       WHERE u.ord <= i.indnkeyatts),
     'primary', i.indisprimary,
     'where_columns', (SELECT coalesce(json_agg(a.attname), '[]')
-      FROM pg_depend p JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
-      WHERE p.classid = CAST('pg_class' AS regclass) AND p.objid = i.indexrelid AND p.refobjid = i.indrelid
-      AND p.refobjsubid > 0 AND NOT p.refobjsubid = ANY (CAST(i.indkey AS int2[]))),
+      FROM regexp_matches(CAST(i.indpred AS text), ':varattno (\d+)', 'g') AS v (match)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2)),
     'where', coalesce(pg_get_expr(i.indpred, i.indrelid), ''),
     'deferrable', NOT i.indimmediate,
     'nulls_equal', coalesce(CAST(to_jsonb(i)->>'indnullsnotdistinct' AS boolean), false)
@@ -67,8 +65,8 @@ func Postgres(query Query, quoted string) (*Table, error) {
 	return table, err
 }
 
-// holdsPostgres evaluates the predicate on a row that has the values, and NULL
-// in the columns of the key.
+// holdsPostgres evaluates the predicate on a row of these columns, the only ones
+// that it needs.
 func (t *Table) holdsPostgres(query Query, key *Key, columns []string, values []any) (bool, error) {
 	var row []string
 	for i, c := range columns {
@@ -77,11 +75,6 @@ func (t *Table) holdsPostgres(query Query, key *Key, columns []string, values []
 			return false, nil
 		}
 		row = append(row, fmt.Sprintf("CAST($%d AS %s) AS %s", i+1, column.Type, quote(c)))
-	}
-	for _, c := range key.Columns {
-		if column := t.Column(c); column != nil && !slices.Contains(columns, c) {
-			row = append(row, fmt.Sprintf("CAST(NULL AS %s) AS %s", column.Type, quote(c)))
-		}
 	}
 	return evaluate(query, key, row, values)
 }

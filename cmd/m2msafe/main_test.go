@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"m2msafe": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(dsnEnv, "") // the scripts say which database
+			return nil
+		},
+	})
+}
+
+// output cancels a context once a text was written to it.
+type output struct {
+	mu     sync.Mutex
+	text   bytes.Buffer
+	until  string
+	cancel func()
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.text.Write(p)
+	if strings.Contains(o.text.String(), o.until) {
+		o.cancel()
+	}
+	return n, err
+}
+
+func TestInterruptedRunReportsWhatIsDoneAndLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout bytes.Buffer
+	stderr := &output{until: "running second-key", cancel: cancel}
+	c := labCommand{Engine: lab.SQLite, Threads: 3, Quick: true, Format: "table", Rows: []string{"no-key", "second-key"}}
+
+	require.Equal(t, exitInterrupted, c.run(ctx, &stdout, stderr))
+	require.Contains(t, stdout.String(), "no-key\n")
+	require.NotContains(t, stdout.String(), "second-key\n")
+	require.Contains(t, stdout.String(), "Interrupted: the rest was not run.")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestInterruptedBeforeItBegan(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	c := labCommand{Engine: lab.SQLite, Threads: 8, Quick: true, Format: "table"}
+	require.Equal(t, exitInterrupted, c.run(ctx, &stdout, &stderr))
+	require.Empty(t, stdout.String())
+}
+
+func TestVerdict(t *testing.T) {
+	var stderr bytes.Buffer
+	require.Equal(t, exitOK, verdict(&lab.Report{OK: true}, &stderr))
+	require.Empty(t, stderr.String())
+	require.Equal(t, exitUnclean, verdict(&lab.Report{}, &stderr))
+	require.Equal(t, exitInterrupted, verdict(&lab.Report{OK: true, Interrupted: true}, &stderr))
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitOK, run([]string{"lab", "--help"}, &stdout, &stderr))
+	require.Contains(t, stdout.String(), dsnEnv)
+	for _, e := range lab.All() {
+		require.Contains(t, stdout.String(), e.Name)
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
+)
+
+// screen is the width to print for, and whether to print in color: NO_COLOR and
+// a pipe say no.
+func screen(w io.Writer) (width int, color bool) {
+	const widest = 100 // longer lines are no easier to read
+	width = widest
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
+		width = min(n, widest)
+	}
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return width, false
+	}
+	if n, _, err := term.GetSize(int(file.Fd())); err == nil && n > 0 {
+		width = n
+	}
+	return min(width, widest), os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// watch shows the lab's progress on w until the function that it returns is
+// called: as a bar on a terminal, as a line an experiment elsewhere.
+func watch(l *lab.Lab, w io.Writer) (done func()) {
+	var calls atomic.Int64
+	var at atomic.Pointer[string]
+	note := func(e *lab.Experiment, way *lab.Way) string { return e.Name + ", " + way.Name }
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		var last atomic.Pointer[lab.Experiment]
+		l.Progress = func(e *lab.Experiment, _ *lab.Way) {
+			if last.Swap(e) != e {
+				fmt.Fprintf(w, "m2msafe: running %s\n", e.Name)
+			}
+		}
+		return func() {}
+	}
+	// The writers only count: a bar that they drew themselves would slow down
+	// what is being measured.
+	l.Progress = func(e *lab.Experiment, way *lab.Way) {
+		calls.Add(1)
+		text := note(e, way)
+		at.Store(&text)
+	}
+	bar := progressbar.NewOptions64(int64(l.Calls()),
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("starting"),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "▕", BarEnd: "▏"}),
+	)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				_ = bar.Exit()
+				// The whole line: Ctrl-C leaves a ^C behind the bar.
+				fmt.Fprint(w, "\r\x1b[2K")
+				return
+			case <-tick.C:
+				if text := at.Load(); text != nil {
+					bar.Describe(fmt.Sprintf("%-24s", *text))
+				}
+				_ = bar.Set64(calls.Load())
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}

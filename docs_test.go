@@ -1,0 +1,52 @@
+package m2msafe_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe"
+)
+
+// What docs/semantics.md shows beyond the examples; here it is compiled.
+func _(db *gorm.DB, user User, group Group) error {
+	return m2msafe.With(db, m2msafe.Through(map[string]any{"role": "admin"})).
+		Model(&user).Association("Groups").Append(&group)
+}
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+func TestEverySnippetOfTheDocumentsIsCompiled(t *testing.T) {
+	tests, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	var compiled strings.Builder
+	for _, file := range tests {
+		compiled.WriteString(withoutSpace(t, file))
+	}
+	documents, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	snippets := 0
+	for _, document := range append(documents, "README.md") {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, block := range goBlock.FindAllStringSubmatch(string(text), -1) {
+			snippets++
+			for _, part := range strings.Split(block[1], "\n\n") {
+				require.True(t, strings.Contains(compiled.String(), strings.Join(strings.Fields(part), "")),
+					"%s shows what no test file has:\n%s", document, part)
+			}
+		}
+	}
+	require.Greater(t, snippets, 5, "where have the snippets gone?")
+}
+
+func withoutSpace(t *testing.T, file string) string {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return strings.Join(strings.Fields(string(text)), "")
+}
