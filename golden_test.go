@@ -127,7 +127,19 @@ func (c golden) compare(t *testing.T, got string) {
 		require.NoError(t, os.WriteFile(path, []byte(why+"\n"+got), 0o644))
 		return
 	}
-	assert.Equal(t, want, got, "%s; if that is on purpose: go test -run Golden -update", path)
+	if want != got {
+		t.Errorf("%s: %s\nif that is on purpose: go test -run Golden -update", path, firstDifference(want, got))
+	}
+}
+
+// firstDifference shows two long texts where they part.
+func firstDifference(want, got string) string {
+	at := 0
+	for at < min(len(want), len(got)) && want[at] == got[at] {
+		at++
+	}
+	from := max(0, at-80)
+	return fmt.Sprintf("at byte %d\nwant: …%.200s…\ngot:  …%.200s…", at, want[from:], got[from:])
 }
 
 // docBlock is a statement that the documentation shows.
@@ -152,8 +164,9 @@ func TestTheDocumentationShowsTheGoldenStatements(t *testing.T) {
 		}
 		require.NotEmpty(t, shown, "%s: the case links nothing", found[1])
 		if !*update {
-			assert.Equal(t, blank.Replace(strings.Join(shown, "\n")), blank.Replace(found[2]),
-				"%s, golden: %s; go test -run Golden -update writes it", path, found[1])
+			if want, got := blank.Replace(strings.Join(shown, "")), blank.Replace(found[2]); want != got {
+				t.Errorf("%s, golden: %s: %s\ngo test -run Golden -update writes it", path, found[1], firstDifference(want, got))
+			}
 			return block
 		}
 		return "<!-- golden: " + found[1] + " -->\n```sql\n" + wrap(strings.Join(shown, "\n")) + "\n```\n"

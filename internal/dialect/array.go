@@ -117,7 +117,11 @@ func kindText(v reflect.Value, typ string) (string, bool, error) {
 		if v.IsNil() {
 			return "", true, nil
 		}
-		return Text(v.Elem().Interface(), typ)
+		text, null, err := Text(v.Elem().Interface(), typ)
+		if err != nil {
+			return ownText(v) // a pointer has more methods
+		}
+		return text, null, nil
 	case reflect.Bool:
 		return strconv.FormatBool(v.Bool()), false, nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -137,6 +141,11 @@ func kindText(v reflect.Value, typ string) (string, bool, error) {
 			return bytesText(b, typ), false, nil
 		}
 	}
+	return ownText(v)
+}
+
+// ownText is the text that a value makes of itself.
+func ownText(v reflect.Value) (string, bool, error) {
 	switch s := v.Interface().(type) {
 	case encoding.TextMarshaler:
 		text, err := s.MarshalText()

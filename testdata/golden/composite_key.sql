@@ -1,0 +1,11 @@
+-- why: a side of several columns is compared as a row, and texts travel quoted in their array
+
+BEGIN;
+
+WITH m2m_rows AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY AS a (k1, k2, k3, k4, n)), m2m_owners AS (SELECT s."tenant", s."id" FROM "docs" AS s WHERE (s."tenant", s."id") IN (SELECT k1, k2 FROM m2m_rows) ORDER BY 1, 2 FOR KEY SHARE OF s), m2m_targets AS (SELECT s."tenant", s."name" FROM "labels" AS s WHERE (s."tenant", s."name") IN (SELECT k3, k4 FROM m2m_rows) ORDER BY 1, 2 FOR KEY SHARE OF s), m2m_asked AS (SELECT r.*, CASE WHEN o."tenant" IS NULL THEN 'o' WHEN t."tenant" IS NULL THEN 't' ELSE 'n' END AS s FROM m2m_rows AS r LEFT JOIN (SELECT DISTINCT "tenant", "id" FROM m2m_owners) AS o ON o."tenant" = r.k1 AND o."id" = r.k2 LEFT JOIN (SELECT DISTINCT "tenant", "name" FROM m2m_targets) AS t ON t."tenant" = r.k3 AND t."name" = r.k4), m2m_written AS (INSERT INTO "doc_labels" AS m2m_join ("doc_tenant", "doc_id", "label_tenant", "label_name") SELECT DISTINCT ON (k1, k2, k3, k4) k1, k2, k3, k4 FROM m2m_asked WHERE s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ('o', 't')) ORDER BY k1, k2, k3, k4 ON CONFLICT ("doc_tenant", "doc_id", "label_tenant", "label_name") DO NOTHING RETURNING m2m_join."doc_tenant" AS k1, m2m_join."doc_id" AS k2, m2m_join."label_tenant" AS k3, m2m_join."label_name" AS k4) SELECT n, s FROM m2m_asked WHERE s IN ('o', 't') UNION ALL SELECT a.n, a.s FROM m2m_asked AS a JOIN m2m_written AS w ON w.k1 = a.k1 AND w.k2 = a.k2 AND w.k3 = a.k3 AND w.k4 = a.k4;
+-- $1 = "{1,1}"
+-- $2 = "{1,1}"
+-- $3 = "{2,1}"
+-- $4 = "{\"NULL\",\"a,\\\"b\\\"\"}"
+
+COMMIT;

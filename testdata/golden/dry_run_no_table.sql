@@ -1,0 +1,1 @@
+-- why: DryRun must work where the tables are not made yet: it shows nothing of the links
