@@ -48,6 +48,11 @@ func eventDefaults(t *testing.T, e Engine) {
 	require.Equal(t, events{"Article.Publications [1|1 created]", "Article.Publications [1|4 created]"}, everywhere)
 	require.Equal(t, events{"Article.Publications [1|2 created]"}, here)
 	require.Len(t, linked(t, db), 4)
+
+	db = music(t, e.Open(t, "failing", mode("default")))
+	require.NoError(t, db.Use(m2msafe.New(failing())))
+	require.ErrorIs(t, tracks(db).Append(&Track{ID: 1}, &Track{Title: "new"}), errHook)
+	require.Equal(t, []string{"0", "4"}, []string{tally(t, db, "playlist_tracks"), tally(t, db, "tracks")})
 }
 
 func eventRelations(t *testing.T, e Engine) {
