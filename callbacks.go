@@ -17,10 +17,12 @@ const (
 	saveAfter   = "gorm:save_after_associations"
 	afterCreate = "gorm:after_create"
 	afterUpdate = "gorm:after_update"
+	end         = "gorm:commit_or_rollback_transaction"
 
 	checkName = "m2msafe:check"
 	takeName  = "m2msafe:take"
 	linkName  = "m2msafe:link"
+	errorName = "m2msafe:error"
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -38,8 +40,9 @@ const (
 // An update that does nothing but link (an Append) links in m2msafe:check
 // already, so that the owner's auto-update time moves only if a link did.
 //
-// All anchors are Before: what GORM registers After a callback it appends to
-// the very end, behind the COMMIT.
+// The anchors are Before: what GORM registers After a callback it appends to the
+// very end, behind the COMMIT. There, m2msafe:error puts the plugin's error back
+// if GORM's ROLLBACK had one of its own.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
@@ -54,9 +57,11 @@ func register(db *gorm.DB) error {
 		{create.Before(saveBefore), checkName, check(true)},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
+		{create.After(end), errorName, keepError},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
+		{update.After(end), errorName, keepError},
 	}
 	var errs []error
 	for _, s := range steps {
@@ -129,7 +134,7 @@ func check(creating bool) func(*gorm.DB) {
 			return
 		}
 		for _, rel := range t.relations {
-			if db.AddError(newLinks(db, t, rel).check()) != nil {
+			if fail(db, newLinks(db, t, rel).check()) {
 				return
 			}
 		}
@@ -211,9 +216,31 @@ func (t *taken) save(db *gorm.DB) {
 		defer db.Statement.Settings.Delete(visitedKey)
 	}
 	for _, rel := range t.relations {
-		if db.AddError(newLinks(db, t, rel).save()) != nil {
+		if fail(db, newLinks(db, t, rel).save()) {
 			return
 		}
+	}
+}
+
+// errorKey is where a statement's Settings keep the plugin's error.
+type errorKey struct{ *gorm.Statement }
+
+// fail adds an error to db, if there is one.
+func fail(db *gorm.DB, err error) bool {
+	if err == nil {
+		return false
+	}
+	db.Statement.Settings.Store(errorKey{db.Statement}, db.AddError(err))
+	return true
+}
+
+// keepError restores the plugin's error where a later one hides it: if the
+// context has ended, database/sql has rolled back already, GORM's Rollback says
+// so, and errors.Is would find that alone.
+func keepError(db *gorm.DB) {
+	value, _ := db.Statement.Settings.LoadAndDelete(errorKey{db.Statement})
+	if err, ok := value.(error); ok && !errors.Is(db.Error, err) {
+		db.Error = err
 	}
 }
 
