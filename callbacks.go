@@ -14,13 +14,16 @@ import (
 // callbacks beside them.
 const (
 	saveBefore  = "gorm:save_before_associations"
+	insert      = "gorm:create"
 	saveAfter   = "gorm:save_after_associations"
 	afterCreate = "gorm:after_create"
 	afterUpdate = "gorm:after_update"
 
-	checkName = "m2msafe:check"
-	takeName  = "m2msafe:take"
-	linkName  = "m2msafe:link"
+	checkName  = "m2msafe:check"
+	noteName   = "m2msafe:note"
+	settleName = "m2msafe:settle"
+	takeName   = "m2msafe:take"
+	linkName   = "m2msafe:link"
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -29,7 +32,8 @@ const (
 //	gorm:before_create or _update  the owner's hooks
 //	m2msafe:check                  refuse what can't be linked, before a row is written
 //	gorm:save_before_associations  belongs-to
-//	gorm:create or gorm:update     the owner
+//	m2msafe:note, gorm:create,
+//	m2msafe:settle, or gorm:update the owner; settle is for targets: see there
 //	m2msafe:take                   hide the many-to-many relations from GORM
 //	gorm:save_after_associations   has-one, has-many
 //	m2msafe:link                   show them again, and link
@@ -52,6 +56,8 @@ func register(db *gorm.DB) error {
 		fn   func(*gorm.DB)
 	}{
 		{create.Before(saveBefore), checkName, check(true)},
+		{create.Before(insert), noteName, note},
+		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
 		{update.Before(saveBefore), checkName, check(false)},
