@@ -19,11 +19,13 @@ const (
 	afterCreate = "gorm:after_create"
 	afterUpdate = "gorm:after_update"
 
-	checkName  = "m2msafe:check"
-	noteName   = "m2msafe:note"
-	settleName = "m2msafe:settle"
-	takeName   = "m2msafe:take"
-	linkName   = "m2msafe:link"
+	checkName     = "m2msafe:check"
+	noteName      = "m2msafe:note"
+	settleName    = "m2msafe:settle"
+	findMapName   = "m2msafe:find_map"
+	settleMapName = "m2msafe:settle_map"
+	takeName      = "m2msafe:take"
+	linkName      = "m2msafe:link"
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -57,6 +59,8 @@ func register(db *gorm.DB) error {
 	}{
 		{create.Before(saveBefore), checkName, check(true)},
 		{create.Before(insert), noteName, note},
+		{create.Before(insert), findMapName, findMap},
+		{create.Before(saveAfter), settleMapName, settleMap},
 		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},

@@ -243,13 +243,15 @@ func (l *links) guard(call *dialect.Call) error {
 }
 
 // open sends the dialect's first statement of a transaction.
-func (l *links) open() error {
-	opener, ok := dialect.Of(l.db.Dialector.Name()).(dialect.Opener)
+func (l *links) open() error { return l.openTable(pairColumns(l.rel)[0]) }
+
+func (l *links) openTable(column string) error {
+	opener, ok := dialectOf(l.db).(dialect.Opener)
 	if !ok {
 		return nil
 	}
 	return run(l.db, nil, func(b clause.Builder) error {
-		opener.Open(b, l.rel.JoinTable.Table, pairColumns(l.rel)[0])
+		opener.Open(b, l.rel.JoinTable.Table, column)
 		return nil
 	})
 }

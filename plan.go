@@ -78,7 +78,7 @@ func (l *links) forget() { l.plans.made.Delete(planKey{l.rel, l.rel.JoinTable}) 
 
 func (l *links) makePlan() (*plan, error) {
 	join := l.rel.JoinTable
-	p := &plan{dialect: dialect.Of(l.db.Dialector.Name())}
+	p := &plan{dialect: dialectOf(l.db)}
 	p.hooks = join.BeforeCreate || join.BeforeSave || join.AfterCreate || join.AfterSave
 	p.link.Table, p.link.Quoted = join.Table, l.db.Statement.Quote(clause.Table{Name: join.Table})
 
@@ -143,6 +143,9 @@ func (l *links) describe(s *schema.Schema) (*catalog.Table, error) {
 	}
 	return catalog.SQLite(query, s.Table, s.DBNames)
 }
+
+// dialectOf is the dialect of a db that Initialize has let in.
+func dialectOf(db *gorm.DB) dialect.Dialect { return dialect.Of(db.Dialector.Name()) }
 
 // pairColumns are the join table's columns that hold the pair, each once: a
 // column may serve both sides (a tenant's).
