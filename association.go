@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -38,7 +39,7 @@ func newLinks(db *gorm.DB, t *taken, rel *schema.Relationship) *links {
 }
 
 // name is the relation in words: the model and its field.
-func (l *links) name() string { return l.rel.Schema.Name + "." + l.rel.Name }
+func (l *links) name() string { return strings.TrimSuffix(l.rel.Schema.Name+"."+l.rel.Name, ".") }
 
 // owners calls f for each owner of the statement, until it returns an error.
 func (l *links) owners(f func(owner reflect.Value) error) error {

@@ -14,15 +14,20 @@ import (
 // callbacks beside them.
 const (
 	saveBefore  = "gorm:save_before_associations"
+	insert      = "gorm:create"
 	saveAfter   = "gorm:save_after_associations"
 	afterCreate = "gorm:after_create"
 	afterUpdate = "gorm:after_update"
 	end         = "gorm:commit_or_rollback_transaction"
 
-	checkName = "m2msafe:check"
-	takeName  = "m2msafe:take"
-	linkName  = "m2msafe:link"
-	errorName = "m2msafe:error"
+	checkName     = "m2msafe:check"
+	noteName      = "m2msafe:note"
+	settleName    = "m2msafe:settle"
+	findMapName   = "m2msafe:find_map"
+	settleMapName = "m2msafe:settle_map"
+	takeName      = "m2msafe:take"
+	linkName      = "m2msafe:link"
+	errorName     = "m2msafe:error"
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -31,7 +36,8 @@ const (
 //	gorm:before_create or _update  the owner's hooks
 //	m2msafe:check                  refuse what can't be linked, before a row is written
 //	gorm:save_before_associations  belongs-to
-//	gorm:create or gorm:update     the owner
+//	m2msafe:note, gorm:create,
+//	m2msafe:settle, or gorm:update the owner; settle is for targets: see there
 //	m2msafe:take                   hide the many-to-many relations from GORM
 //	gorm:save_after_associations   has-one, has-many
 //	m2msafe:link                   show them again, and link
@@ -55,6 +61,10 @@ func register(db *gorm.DB) error {
 		fn   func(*gorm.DB)
 	}{
 		{create.Before(saveBefore), checkName, check(true)},
+		{create.Before(insert), noteName, note},
+		{create.Before(insert), findMapName, findMap},
+		{create.Before(saveAfter), settleMapName, settleMap},
+		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
 		{create.After(end), errorName, keepError},

@@ -41,6 +41,14 @@ var (
 	// ErrDeletedLink: a soft-deleted row takes the pair's key, and the option
 	// is DeletedLinks(Refuse).
 	ErrDeletedLink = errors.New("link is soft-deleted")
+	// ErrTargetConflict: two of a target's natural keys are two different rows.
+	ErrTargetConflict = errors.New("target is two rows at once")
+	// ErrDeletedTarget: the row with a target's natural key is soft-deleted,
+	// and the option DeletedTargets does not allow for that.
+	ErrDeletedTarget = errors.New("target is soft-deleted")
+	// ErrRetry: the transaction lost against another one (a serialization
+	// failure or a deadlock). Run it again from its beginning.
+	ErrRetry = errors.New("the transaction lost against another one")
 	// ErrNoJoinTable: the database has no table of the relation's name.
 	ErrNoJoinTable = errors.New("join table does not exist")
 )

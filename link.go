@@ -32,6 +32,9 @@ func (l *links) save() error {
 	_, linker := l.plan.dialect.(dialect.Linker)
 	several := !linker || l.plan.link.Guarded || l.hooked() || l.settings.onLinked != nil || l.unsaved()
 	return l.atomically(several, func() error {
+		if err := l.open(); err != nil {
+			return l.databaseError(err)
+		}
 		if err := l.saveTargets(); err != nil {
 			return err
 		}
@@ -63,15 +66,31 @@ func (l *links) createMissing(missing []int) error {
 		return l.notStored(ErrTargetNotStored, missing, "the call omits "+l.rel.Name+".*, so it is not created")
 	}
 	return l.atomically(true, func() error {
-		if err := l.createTargets(l.targetsOf(missing)); err != nil {
+		if err := l.createTargets(l.targetsOf(missing), l.upsert(), nil); err != nil {
 			return err
 		}
 		missing, err := l.link()
 		if err == nil && len(missing) > 0 {
-			err = l.notStored(ErrTargetNotStored, missing, "it could not be created: another row may have one of its unique values")
+			err = l.notCreated(missing)
 		}
 		return err
 	})
+}
+
+// notCreated is the error of targets whose keys are not stored after their
+// create either; it names the row that is in the way, if that can be found.
+func (l *links) notCreated(missing []int) error {
+	advice := "it could not be created: another row may have one of its unique values"
+	rows, err := l.lookup(l.targetsOf(missing))
+	if err != nil {
+		return err
+	}
+	for _, f := range rows {
+		if f.row.IsValid() {
+			advice = "it could not be created: by " + f.by + " it is row " + keyText(l.primary(f.row))
+		}
+	}
+	return l.notStored(ErrTargetNotStored, missing, advice)
 }
 
 // notStored is the error of pairs one of whose ends is not stored.
@@ -93,7 +112,7 @@ func (l *links) link() (missing []int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.prepare(call); err != nil {
+	if err := l.guard(call); err != nil {
 		return nil, err
 	}
 	found, err := l.linkOnce(call)
@@ -206,12 +225,9 @@ func (l *links) all() []int {
 	return rows
 }
 
-// prepare sends what must come first in the transaction, and refuses an
-// isolation level under which a guard is worth nothing.
-func (l *links) prepare(call *dialect.Call) error {
-	if err := l.open(); err != nil {
-		return l.databaseError(err)
-	}
+// guard takes turns where no unique key settles a race, and refuses an isolation
+// level under which that is worth nothing.
+func (l *links) guard(call *dialect.Call) error {
 	guard, ok := l.plan.dialect.(dialect.Guard)
 	if !ok || !l.plan.link.Guarded {
 		return nil
@@ -227,13 +243,15 @@ func (l *links) prepare(call *dialect.Call) error {
 }
 
 // open sends the dialect's first statement of a transaction.
-func (l *links) open() error {
-	opener, ok := dialect.Of(l.db.Dialector.Name()).(dialect.Opener)
+func (l *links) open() error { return l.openTable(pairColumns(l.rel)[0]) }
+
+func (l *links) openTable(column string) error {
+	opener, ok := dialectOf(l.db).(dialect.Opener)
 	if !ok {
 		return nil
 	}
 	return run(l.db, nil, func(b clause.Builder) error {
-		opener.Open(b, l.rel.JoinTable.Table, pairColumns(l.rel)[0])
+		opener.Open(b, l.rel.JoinTable.Table, column)
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -26,16 +27,20 @@ const (
 	Lock   Policy = iota + 1 // serialize the plugin's writers by a lock
 	Revive                   // bring the stored row back
 	Refuse                   // return an error, write nothing
+	Ignore                   // do as if it were not there
 )
 
 // settings is what the options of New and With add up to.
 type settings struct {
-	noUniqueKey  Policy
-	deletedLinks Policy
-	off          bool
-	through      any
-	report       *Report
-	onLinked     func(tx *gorm.DB, event Event) error
+	noUniqueKey    Policy
+	deletedLinks   Policy
+	deletedTargets Policy
+	naturalKeys    map[reflect.Type][]string
+	keysOnly       bool
+	off            bool
+	through        any
+	report         *Report
+	onLinked       func(tx *gorm.DB, event Event) error
 
 	perCall bool            // the options were given to With
 	given   map[string]bool // names of the options of this New or With
@@ -114,6 +119,59 @@ func DeletedLinks(p Policy) Option {
 		}
 		s.deletedLinks = p
 		return s.once("DeletedLinks")
+	}
+}
+
+// DeletedTargets says what happens when a target without a key is known by its
+// natural key to be a row that is soft-deleted.
+//
+// [Refuse], the default: the call fails with [ErrDeletedTarget].
+//
+// [Revive]: the row comes back to life and is linked.
+//
+// [Ignore]: where the unique key covers living rows only, a new row is created;
+// elsewhere it is as Refuse.
+func DeletedTargets(p Policy) Option {
+	return func(s *settings) error {
+		if p != Revive && p != Refuse && p != Ignore {
+			return fmt.Errorf("%w: DeletedTargets takes Refuse, Revive or Ignore", ErrOption)
+		}
+		s.deletedTargets = p
+		return s.once("DeletedTargets")
+	}
+}
+
+// NaturalKey names the natural key of a target's model, by its fields or
+// columns, where the unique keys that the database enforces leave a choice. The
+// tag `m2msafe:"naturalKey"` on the model's fields does the same. It must be one
+// of these unique keys, or the calls fail with [ErrNoUniqueKey]. It may be given
+// once a model.
+func NaturalKey(model any, fields ...string) Option {
+	return func(s *settings) error {
+		t := reflect.TypeOf(model)
+		for t != nil && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t == nil || t.Kind() != reflect.Struct || len(fields) == 0 {
+			return fmt.Errorf("%w: NaturalKey takes a model and its fields", ErrOption)
+		}
+		keys := maps.Clone(s.naturalKeys)
+		if keys == nil {
+			keys = map[reflect.Type][]string{}
+		}
+		keys[t] = fields
+		s.naturalKeys = keys
+		return s.once("NaturalKey of " + t.String())
+	}
+}
+
+// KeysOnly leaves the fields of a target that is found by its natural key as
+// they are, but for its keys. By default the stored row is loaded, as GORM's
+// FirstOrCreate does.
+func KeysOnly() Option {
+	return func(s *settings) error {
+		s.keysOnly = true
+		return s.once("KeysOnly")
 	}
 }
 

@@ -1,10 +1,7 @@
 package m2msafe
 
 import (
-	"database/sql/driver"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -20,13 +17,17 @@ import (
 // plan is how a relation's join table takes a link: made once from GORM's
 // schema and the live catalogue.
 type plan struct {
-	link    dialect.Link
-	dialect dialect.Dialect
-	table   *catalog.Table
-	refs    []reference // in the order of link.Refs
-	revived []dialect.Assign
-	bare    bool // the join row has no columns but the pair's
-	hooks   bool // the join model has create hooks
+	link     dialect.Link
+	dialect  dialect.Dialect
+	table    *catalog.Table
+	refs     []reference      // in the order of link.Refs
+	revived  []dialect.Assign // what brings a dead join row back
+	naturals []natural        // the target's unique keys besides the one referred to
+	target   *catalog.Table   // nil if it can't be looked up
+	living   []dialect.Assign // what a target has that is not soft-deleted
+	wake     []dialect.Assign // what brings a dead target back
+	bare     bool             // the join row has no columns but the pair's
+	hooks    bool             // the join model has create hooks
 }
 
 // reference is a column of the join row and where its value comes from.
@@ -77,18 +78,18 @@ func (l *links) forget() { l.plans.made.Delete(planKey{l.rel, l.rel.JoinTable}) 
 
 func (l *links) makePlan() (*plan, error) {
 	join := l.rel.JoinTable
-	p := &plan{dialect: dialect.Of(l.db.Dialector.Name())}
+	p := &plan{dialect: dialectOf(l.db)}
 	p.hooks = join.BeforeCreate || join.BeforeSave || join.AfterCreate || join.AfterSave
 	p.link.Table, p.link.Quoted = join.Table, l.db.Statement.Quote(clause.Table{Name: join.Table})
 
 	var err error
-	if p.table, err = l.describe(join.Table); err != nil {
+	if p.table, err = l.describe(join); err != nil {
 		return nil, err
 	}
 	if p.table == nil {
 		return nil, l.fail(ErrNoJoinTable, nil, "create it with AutoMigrate or a migration")
 	}
-	if err := l.planSoftDelete(p); err != nil {
+	if p.link.Live, p.revived, err = l.softDelete(join); err != nil {
 		return nil, err
 	}
 	columns := pairColumns(l.rel)
@@ -127,19 +128,24 @@ func (l *links) makePlan() (*plan, error) {
 	if p.link.Owner, err = l.planSide(p, true); err != nil {
 		return nil, err
 	}
-	p.link.Target, err = l.planSide(p, false)
-	return p, err
+	if p.link.Target, err = l.planSide(p, false); err != nil {
+		return nil, err
+	}
+	return p, l.planNaturals(p)
 }
 
 // describe reads a table from the catalogue, on the statement's own connection:
 // what its transaction has made is there.
-func (l *links) describe(table string) (*catalog.Table, error) {
+func (l *links) describe(s *schema.Schema) (*catalog.Table, error) {
 	query := querier(l.db)
 	if l.db.Dialector.Name() == "postgres" {
-		return catalog.Postgres(query, l.db.Statement.Quote(clause.Table{Name: table}))
+		return catalog.Postgres(query, l.db.Statement.Quote(clause.Table{Name: s.Table}))
 	}
-	return catalog.SQLite(query, table, l.rel.JoinTable.DBNames)
+	return catalog.SQLite(query, s.Table, s.DBNames)
 }
+
+// dialectOf is the dialect of a db that Initialize has let in.
+func dialectOf(db *gorm.DB) dialect.Dialect { return dialect.Of(db.Dialector.Name()) }
 
 // pairColumns are the join table's columns that hold the pair, each once: a
 // column may serve both sides (a tenant's).
@@ -170,10 +176,11 @@ func (l *links) referenceFor(column string) reference {
 // planSide looks at the table that one end of the pair refers to. A table of
 // another database, or one whose rows the role can't all see, is not checked.
 func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
-	side := dialect.Side{Table: l.rel.FieldSchema.Table}
+	model := l.rel.FieldSchema
 	if own {
-		side.Table = l.rel.Schema.Table
+		model = l.rel.Schema
 	}
+	side := dialect.Side{Table: model.Table}
 	var columns []string
 	for _, ref := range l.rel.References {
 		if ref.OwnPrimaryKey != own || ref.PrimaryKey == nil {
@@ -183,9 +190,12 @@ func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
 		side.Keys = append(side.Keys, ref.PrimaryKey.DBName)
 		side.Refs = append(side.Refs, slices.IndexFunc(p.link.Refs, func(c dialect.Column) bool { return c.Name == ref.ForeignKey.DBName }))
 	}
-	table, err := l.describe(side.Table)
+	table, err := l.describe(model)
 	if err != nil || table == nil || len(side.Keys) == 0 {
 		return side, err
+	}
+	if !own && table.CanSelect {
+		p.target = table
 	}
 	side.Check = table.CanSelect
 	side.Lock = table.CanSelect && table.CanLock && p.table.References(table.ID, columns)
@@ -198,11 +208,7 @@ func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
 // predicate, or with one that holds for all living rows. A deferrable key over
 // the same columns rules it out (55000).
 func (l *links) arbiter(table *catalog.Table, pair []string, live []dialect.Assign) (*catalog.Key, error) {
-	var columns []string
-	var values []any
-	for _, a := range live {
-		columns, values = append(columns, a.Column), append(values, a.Value)
-	}
+	columns, values := assigned(live)
 	var found *catalog.Key
 	for i := range table.Keys {
 		key := &table.Keys[i]
@@ -229,48 +235,4 @@ func (l *links) arbiter(table *catalog.Table, pair []string, live []dialect.Assi
 		}
 	}
 	return found, nil
-}
-
-// planSoftDelete finds the columns that soft deletion uses, whichever plugin it
-// comes from: GORM asks a field's type for the clause that selects living rows,
-// and so does this.
-func (l *links) planSoftDelete(p *plan) error {
-	join := l.rel.JoinTable
-	for _, field := range join.Fields {
-		value := reflect.New(field.IndirectFieldType).Interface()
-		queries, ok := value.(schema.QueryClausesInterface)
-		if _, deletes := value.(schema.DeleteClausesInterface); !ok || !deletes {
-			continue
-		}
-		stmt := l.db.Session(&gorm.Session{NewDB: true, Initialized: true}).Statement
-		stmt.Unscoped = false
-		stmt.Schema, stmt.Table = join, join.Table
-		for _, c := range queries.QueryClauses(field) {
-			stmt.AddClause(c)
-		}
-		where, _ := stmt.Clauses["WHERE"].Expression.(clause.Where)
-		for _, expr := range where.Exprs {
-			eq, _ := expr.(clause.Eq)
-			column, ok := eq.Column.(clause.Column)
-			if !ok {
-				return l.fail(nil, nil, fmt.Sprintf("field %s soft-deletes in a way that is not understood; use m2msafe.With(db, m2msafe.Off())", field.Name))
-			}
-			if valuer, ok := eq.Value.(driver.Valuer); ok {
-				var err error
-				if eq.Value, err = valuer.Value(); err != nil {
-					return err
-				}
-			}
-			p.link.Live = append(p.link.Live, dialect.Assign{Column: column.Name, Value: eq.Value})
-		}
-		// soft_delete's flag mode keeps the time in a column of its own.
-		if name := schema.ParseTagSetting(field.TagSettings["SOFTDELETE"], ",")["DELETEDATFIELD"]; name != "" {
-			if at := join.LookUpField(name); at != nil {
-				v, _ := at.ValueOf(l.db.Statement.Context, reflect.New(join.ModelType))
-				p.revived = append(p.revived, dialect.Assign{Column: at.DBName, Value: v})
-			}
-		}
-	}
-	p.revived = append(slices.Clone(p.link.Live), p.revived...)
-	return nil
 }

@@ -61,14 +61,37 @@ func (l *links) chunks(call *dialect.Call, f func(part *dialect.Call, from int) 
 // Unless it is about rows the plan may be out of date.
 func (l *links) databaseError(err error) error {
 	e := l.failure(nil, err, "")
-	if e.gormErr == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if retryable(err) {
+		e.Err, e.Advice = ErrRetry, "run the transaction again"
+	}
+	if e.gormErr == nil && e.Err == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		l.forget()
+	}
+	if len(l.pairs) == 0 {
+		return e
 	}
 	owner := l.pairs[0].owner
 	if !slices.ContainsFunc(l.pairs, func(p pair) bool { return p.owner != owner }) {
 		e.Owner = l.values(true, l.pairs[0].element)
 	}
 	return e
+}
+
+// createError wraps an error of saving or looking up targets that says to try
+// again; others come from GORM or the app's hooks, and go through as they are.
+func (l *links) createError(err error) error {
+	var known *LinkError
+	if err == nil || errors.As(err, &known) || !retryable(err) {
+		return err
+	}
+	return l.fail(ErrRetry, err, "run the transaction again")
+}
+
+// retryable says whether a database asks for the transaction to be run again: a
+// serialization failure or a deadlock, by SQLSTATE.
+func retryable(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && (state.SQLState() == "40001" || state.SQLState() == "40P01")
 }
 
 // atomically runs f in a transaction: the one there is, or else, if it is
@@ -104,6 +127,19 @@ func run(db *gorm.DB, dest any, build func(clause.Builder) error) error {
 	}
 	tx.Statement.Dest = dest
 	return tx.Callback().Query().Execute(tx).Error
+}
+
+// rowsOf is run for rows that the caller reads, and closes. In DryRun there are
+// none. tx is what gorm.DB.ScanRows wants.
+func rowsOf(db *gorm.DB, build func(clause.Builder) error) (rows *sql.Rows, tx *gorm.DB, err error) {
+	tx = db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	if err := build(tx.Statement); err != nil {
+		return nil, tx, err
+	}
+	tx.Statement.Settings.Store("rows", true) // as gorm.DB.Rows does
+	tx = tx.Callback().Row().Execute(tx)
+	rows, _ = tx.Statement.Dest.(*sql.Rows)
+	return rows, db.Session(&gorm.Session{NewDB: true}), tx.Error
 }
 
 // querier runs the catalogue's statements on db's connection, DryRun or not:

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
+	"github.com/m2msafe/m2msafe/internal/catalog"
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
 
@@ -31,41 +31,149 @@ func (l *links) keyed(target reflect.Value) bool {
 	return true
 }
 
-// saveFirst says whether a target goes through GORM's create whether it is
-// stored or not: it has no key yet, FullSaveAssociations wants it updated, or
-// the plan can't see whether it is stored.
-func (l *links) saveFirst(target reflect.Value) bool {
-	return l.db.FullSaveAssociations || !l.plan.link.Target.Check || !l.keyed(target)
-}
+// saveFirst says whether a target with a key goes through GORM's create whether
+// it is stored or not: FullSaveAssociations wants it updated, or the plan can't
+// see whether it is stored.
+func (l *links) saveFirst() bool { return l.db.FullSaveAssociations || !l.plan.link.Target.Check }
 
-// unsaved says whether there are such targets.
+// unsaved says whether there may be targets to save before the pairs are known.
 func (l *links) unsaved() bool {
-	return l.savesTargets() && slices.ContainsFunc(l.elements, func(e element) bool { return l.saveFirst(e.target) })
+	return l.savesTargets() && (l.saveFirst() ||
+		slices.ContainsFunc(l.elements, func(e element) bool { return !l.keyed(e.target) }))
 }
 
-// saveTargets has GORM save the targets that must be saved before their pairs
-// are known. All others are left for the link statement to find.
+// saveTargets gives every target its key: those that have none are looked up by
+// their natural keys, and created if they are not stored. Targets with a key are
+// left for the link statement to find, where it can.
 func (l *links) saveTargets() error {
-	if !l.savesTargets() {
-		return nil
-	}
-	var targets []reflect.Value
+	var keyed, keyless []reflect.Value
+	seen := map[any]bool{}
 	for _, e := range l.elements {
-		if err := l.creatable(e); err != nil {
+		switch pointer := e.target.Interface(); {
+		case seen[pointer]:
+		case l.keyed(e.target):
+			keyed = append(keyed, e.target)
+		default:
+			keyless = append(keyless, e.target)
+			seen[pointer] = true
+		}
+	}
+	missing, err := l.resolve(keyless)
+	if err != nil || !l.savesTargets() {
+		return err
+	}
+	for _, target := range missing {
+		if err := l.creatable(target); err != nil {
 			return err
 		}
-		if l.saveFirst(e.target) {
-			targets = append(targets, e.target)
+	}
+	if l.saveFirst() {
+		if l.db.FullSaveAssociations { // the found ones are updated too
+			keyed = append(keyed, without(keyless, missing)...)
+		}
+		if err := l.createTargets(keyed, l.upsert(), nil); err != nil {
+			return err
 		}
 	}
-	return l.createTargets(targets)
+	return l.createNew(missing)
+}
+
+// resolve looks targets up by their natural keys, and returns those that are
+// not stored.
+func (l *links) resolve(targets []reflect.Value) (missing []reflect.Value, err error) {
+	if len(targets) == 0 || len(l.plan.naturals) == 0 || l.db.DryRun {
+		return targets, nil
+	}
+	rows, err := l.lookup(targets)
+	if err != nil {
+		return nil, err
+	}
+	var known []reflect.Value
+	var stored, dead []found
+	for i, target := range targets {
+		switch f := rows[i]; {
+		case !f.row.IsValid():
+			missing = append(missing, target)
+			continue
+		case f.dead && l.settings.deletedTargets != Revive:
+			return nil, l.deletedTarget(f)
+		case f.dead:
+			dead = append(dead, f)
+		}
+		known, stored = append(known, target), append(stored, rows[i])
+	}
+	if len(dead) > 0 {
+		if err := l.wake(dead); err != nil {
+			return nil, err
+		}
+	}
+	return missing, l.adopt(known, stored, l.settings.keysOnly || l.db.FullSaveAssociations)
+}
+
+// createNew creates targets that are not stored. Equal ones become one row. A
+// concurrent writer may create the same ones: that is settled where they have a
+// natural key. Others are inserted plainly, so that GORM lays the keys that it
+// reads back on the right ones.
+func (l *links) createNew(targets []reflect.Value) error {
+	first := map[string]reflect.Value{}
+	var unique, plain, equal, to []reflect.Value
+	for _, target := range targets {
+		key := l.naturalText(target)
+		leader, again := first[key]
+		switch {
+		case key == "":
+			plain = append(plain, target)
+		case again:
+			equal, to = append(equal, target), append(to, leader)
+		default:
+			first[key] = target
+			unique = append(unique, target)
+		}
+	}
+	if l.db.FullSaveAssociations {
+		if err := l.createTargets(append(unique, plain...), l.upsert(), nil); err != nil {
+			return err
+		}
+	} else {
+		if err := l.createTargets(unique, l.upsert(), &creation{links: l, before: map[any][]bool{}}); err != nil {
+			return err
+		}
+		if err := l.createTargets(plain, nil, nil); err != nil {
+			return err
+		}
+	}
+	leaders := make([]found, len(to))
+	for i, leader := range to {
+		leaders[i] = found{row: leader}
+	}
+	return l.adopt(equal, leaders, l.db.FullSaveAssociations)
+}
+
+// naturalText is a text of a target's first complete natural key.
+func (l *links) naturalText(target reflect.Value) string {
+	for _, n := range l.plan.naturals {
+		if values, ok := l.naturalValues(n, target); ok {
+			text := n.name
+			for _, v := range values {
+				t, _, _ := dialect.Text(v, "")
+				text += "\x00" + t
+			}
+			return text
+		}
+	}
+	return ""
+}
+
+// without returns the values of a that are not in b.
+func without(a, b []reflect.Value) []reflect.Value {
+	return slices.DeleteFunc(slices.Clone(a), func(v reflect.Value) bool { return slices.Contains(b, v) })
 }
 
 // creatable refuses a target that would have no reference value after its
 // create either: nothing fills it in.
-func (l *links) creatable(e element) error {
-	target := l.rel.FieldSchema
-	if l.db.DryRun || !l.db.Statement.SkipHooks && (target.BeforeCreate || target.BeforeSave) {
+func (l *links) creatable(target reflect.Value) error {
+	model := l.rel.FieldSchema
+	if l.db.DryRun || !l.db.Statement.SkipHooks && (model.BeforeCreate || model.BeforeSave) {
 		return nil
 	}
 	for _, ref := range l.rel.References {
@@ -73,12 +181,18 @@ func (l *links) creatable(e element) error {
 			continue
 		}
 		field := ref.PrimaryKey
-		if _, zero := field.ValueOf(l.db.Statement.Context, e.target); zero && !field.HasDefaultValue &&
+		if _, zero := field.ValueOf(l.db.Statement.Context, target); zero && !field.HasDefaultValue &&
 			field.AutoCreateTime == 0 && field.AutoUpdateTime == 0 && !l.filled(field) {
-			return l.zeroReference(ref, e)
+			return l.zeroReference(ref, l.elementOf(target))
 		}
 	}
 	return nil
+}
+
+// elementOf is the first element that holds a target.
+func (l *links) elementOf(target reflect.Value) element {
+	i := slices.IndexFunc(l.elements, func(e element) bool { return e.target == target })
+	return l.elements[max(i, 0)]
 }
 
 // filled says whether a belongs-to of the target may give the field its value.
@@ -98,30 +212,49 @@ func (l *links) targetsOf(pairs []int) []reflect.Value {
 }
 
 // createTargets hands targets to GORM's own create, with their hooks, defaults
-// and associations. Those with a key go first and in its order, so that two
-// writers that create the same rows don't wait for each other in a circle.
-func (l *links) createTargets(targets []reflect.Value) error {
+// and associations. They go in the order of their keys, so that two writers that
+// create the same rows don't wait for each other in a circle.
+func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConflict, settled *creation) error {
 	order := make(map[reflect.Value]string, len(targets))
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t reflect.Value) bool {
 		if _, again := order[t]; again || !l.visit(t) {
 			return true
 		}
-		order[t] = l.keyOf(t)
+		if order[t] = l.keyOf(t); order[t] == "" {
+			order[t] = l.naturalText(t)
+		}
 		return false
 	})
 	if len(targets) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(targets, func(a, b reflect.Value) int {
-		if (order[a] == "") != (order[b] == "") {
-			return strings.Compare(order[b], order[a])
-		}
-		return strings.Compare(order[a], order[b])
-	})
+	slices.SortStableFunc(targets, func(a, b reflect.Value) int { return strings.Compare(order[a], order[b]) })
 	// Elements with one key are one row: GORM's upsert would meet it twice.
 	targets = slices.CompactFunc(targets, func(a, b reflect.Value) bool { return order[a] != "" && order[a] == order[b] })
-	tx, _ := l.targetSession()
-	return tx.Create(l.slice(targets).Interface()).Error
+	tx, _ := l.targetSession(onConflict)
+	if settled != nil {
+		for _, t := range targets {
+			settled.before[t.Interface()] = nil
+		}
+		tx.Statement.Settings.Store(creationKey, settled)
+	}
+	return l.createError(tx.Create(l.slice(targets).Interface()).Error)
+}
+
+// upsert is what GORM's create of associations does on a conflict, nothing where
+// a deferrable key forbids any (55000).
+func (l *links) upsert() *clause.OnConflict {
+	if !l.db.FullSaveAssociations {
+		if l.plan.target != nil && slices.ContainsFunc(l.plan.target.Keys, func(k catalog.Key) bool { return k.Deferrable }) {
+			return nil
+		}
+		return &clause.OnConflict{DoNothing: true}
+	}
+	onConflict := &clause.OnConflict{UpdateAll: true}
+	for _, name := range l.rel.FieldSchema.PrimaryFieldDBNames {
+		onConflict.Columns = append(onConflict.Columns, clause.Column{Name: name})
+	}
+	return onConflict
 }
 
 // keyOf is a text of a target's reference values, empty if it has none.
@@ -142,112 +275,4 @@ func (l *links) keyOf(target reflect.Value) string {
 func (l *links) slice(targets []reflect.Value) reflect.Value {
 	pointers := reflect.New(reflect.SliceOf(reflect.PointerTo(l.rel.FieldSchema.ModelType))).Elem()
 	return reflect.Append(pointers, targets...)
-}
-
-// visitedKey is where a call keeps the targets that it has saved, through all
-// nested statements: GORM copies Settings into them. GORM keeps a map of its
-// own for its associations; between them every circle of associations passes
-// one of the two twice, and ends.
-const visitedKey = "m2msafe:visited"
-
-// visit notes a target as saved in this call, and says whether it is new.
-func (l *links) visit(target reflect.Value) bool {
-	value, _ := l.db.Statement.Settings.Load(visitedKey)
-	visited, _ := value.(map[any]bool)
-	pointer := target.Interface()
-	if visited[pointer] {
-		return false
-	}
-	visited[pointer] = true
-	return true
-}
-
-// targetSession is the statement on which GORM saves the targets of a relation:
-// the session that its own saveAssociations makes (callbacks/associations.go).
-// nested says whether the targets' own associations are to be saved.
-func (l *links) targetSession() (tx *gorm.DB, nested bool) {
-	onConflict := clause.OnConflict{DoNothing: true}
-	if l.db.FullSaveAssociations {
-		onConflict = clause.OnConflict{UpdateAll: true}
-		for _, name := range l.rel.FieldSchema.PrimaryFieldDBNames {
-			onConflict.Columns = append(onConflict.Columns, clause.Column{Name: name})
-		}
-	}
-	tx = l.db.Session(&gorm.Session{NewDB: true}).Clauses(onConflict).Session(&gorm.Session{
-		FullSaveAssociations:     l.db.FullSaveAssociations,
-		SkipHooks:                l.db.Statement.SkipHooks,
-		DisableNestedTransaction: true,
-	}).Session(&gorm.Session{Initialized: true})
-	l.db.Statement.Settings.Range(func(k, v any) bool {
-		tx.Statement.Settings.Store(k, v)
-		return true
-	})
-	if tx.FullSaveAssociations {
-		tx = tx.Set("gorm:update_track_time", true)
-	}
-	var selects, omits []string
-	for name, chosen := range l.choice.columns {
-		if column, ok := strings.CutPrefix(name, l.rel.Name+"."); ok && column != "" {
-			if chosen {
-				selects = append(selects, column)
-			} else {
-				omits = append(omits, column)
-			}
-		}
-	}
-	nested = true
-	if len(selects) > 0 {
-		tx = tx.Select(selects)
-	} else if l.choice.restricted && len(omits) == 0 {
-		tx = tx.Omit(clause.Associations)
-		nested = false
-	}
-	if len(omits) > 0 {
-		tx = tx.Omit(omits...)
-	}
-	return tx, nested
-}
-
-// saveNested saves what hangs on targets that were stored already. Stock GORM
-// does that when it inserts them a second time; here they are not inserted, so
-// only the association part of a create is run.
-func (l *links) saveNested() error {
-	if !l.savesTargets() {
-		return nil
-	}
-	tx, nested := l.targetSession()
-	if !nested {
-		return nil
-	}
-	var targets []reflect.Value
-	for _, p := range l.pairs {
-		if l.hasAssociations(p.target) && l.visit(p.target) {
-			targets = append(targets, p.target)
-		}
-	}
-	if len(targets) == 0 {
-		return nil
-	}
-	pointers := reflect.New(reflect.SliceOf(reflect.PointerTo(l.rel.FieldSchema.ModelType)))
-	pointers.Elem().Set(l.slice(targets))
-	stmt := tx.Statement
-	stmt.Dest, stmt.Model, stmt.ReflectValue = pointers.Interface(), pointers.Interface(), pointers.Elem()
-	if err := stmt.Parse(stmt.Model); err != nil {
-		return err
-	}
-	return saveAssociations(tx)
-}
-
-// hasAssociations says whether a target holds anything in a field of a
-// relation.
-func (l *links) hasAssociations(target reflect.Value) bool {
-	relations := &l.rel.FieldSchema.Relationships
-	for _, of := range [][]*schema.Relationship{relations.BelongsTo, relations.HasOne, relations.HasMany, relations.Many2Many} {
-		for _, rel := range of {
-			if _, zero := rel.Field.ValueOf(l.db.Statement.Context, target); !zero {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -87,6 +87,7 @@ type Dialect interface {
 	Revive(b clause.Builder, c *Call) error
 	// Load reads columns of the rows, in their order.
 	Load(b clause.Builder, c *Call, columns []string) error
+	Finder
 }
 
 // Linker is a Dialect that finds and writes in one statement. If the call has

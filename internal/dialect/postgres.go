@@ -116,7 +116,7 @@ func (p Postgres) Revive(b clause.Builder, c *Call) error {
 	w.sql(" AS j WHERE (")
 	w.refs(c, "j.")
 	w.sql(") IN (SELECT ", keys, " FROM m2m_asked) AND (")
-	w.live(c, "j.", false, distinct)
+	w.live(c.Live, "j.", false, distinct)
 	w.sql(") ORDER BY ", ordinals(len(c.Refs)), " FOR UPDATE OF j), m2m_written AS (")
 	w.revive(c, "m2m_dead", distinct)
 	p.returning(w, c)

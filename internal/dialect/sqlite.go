@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strconv"
 
 	"gorm.io/gorm/clause"
@@ -93,24 +94,24 @@ func (s SQLite) Load(b clause.Builder, c *Call, columns []string) error {
 
 // asked writes the call's rows as m2m_asked (n, k1…, and to write x1…).
 func (s SQLite) asked(w writer, c *Call, find bool) {
-	w.sql("WITH m2m_asked (n, ", columns("k", len(c.Refs)))
+	names, values := columns("k", len(c.Refs)), slices.Clone(c.Keys)
 	for i, x := range c.Extra {
 		if x.Rows != nil && !find {
-			w.sql(", x", strconv.Itoa(i+1))
+			names += ", x" + strconv.Itoa(i+1)
+			values = append(values, x.Rows)
 		}
 	}
-	w.sql(") AS (VALUES ")
-	w.list(c.N, ", ", func(row int) {
+	s.values(w, c.N, names, values)
+}
+
+// values writes rows of values as m2m_asked (n, names).
+func (s SQLite) values(w writer, n int, names string, values [][]any) {
+	w.sql("WITH m2m_asked (n, ", names, ") AS (VALUES ")
+	w.list(n, ", ", func(row int) {
 		w.sql("(", strconv.Itoa(row+1))
-		for _, values := range c.Keys {
+		for _, column := range values {
 			w.sql(", ")
-			w.bind(values[row])
-		}
-		for _, x := range c.Extra {
-			if x.Rows != nil && !find {
-				w.sql(", ")
-				w.bind(x.Rows[row])
-			}
+			w.bind(column[row])
 		}
 		w.sql(")")
 	})

@@ -57,11 +57,11 @@ func (w writer) insertColumns(c *Call) {
 
 // live writes the condition that the row behind prefix is not soft-deleted, or
 // its opposite; distinct is the dialect's "differs, NULL included".
-func (w writer) live(c *Call, prefix string, is bool, distinct string) {
-	w.list(len(c.Live), map[bool]string{true: " AND ", false: " OR "}[is], func(i int) {
+func (w writer) live(live []Assign, prefix string, is bool, distinct string) {
+	w.list(len(live), map[bool]string{true: " AND ", false: " OR "}[is], func(i int) {
 		w.sql(prefix)
-		w.name(c.Live[i].Column)
-		switch v := c.Live[i].Value; {
+		w.name(live[i].Column)
+		switch v := live[i].Value; {
 		case v == nil && is:
 			w.sql(" IS NULL")
 		case v == nil:
@@ -97,7 +97,7 @@ func (w writer) samePair(c *Call) {
 	// Dead rows of the pair may stand beside the living one.
 	if len(c.Live) > 0 && !c.Dead {
 		w.sql(" AND ")
-		w.live(c, "j.", true, "")
+		w.live(c.Live, "j.", true, "")
 	}
 }
 
@@ -111,7 +111,7 @@ func (w writer) stored(c *Call) {
 		w.samePair(c)
 		if live && c.Dead {
 			w.sql(" AND ")
-			w.live(c, "j.", true, "")
+			w.live(c.Live, "j.", true, "")
 		}
 		w.sql(") THEN '", state, "'")
 	}
@@ -151,7 +151,7 @@ func (w writer) revive(c *Call, source, distinct string) {
 	w.sql(" WHERE (")
 	w.refs(c, "m2m_join.")
 	w.sql(") IN (SELECT ", columns("k", len(c.Refs)), " FROM ", source, ") AND (")
-	w.live(c, "m2m_join.", false, distinct)
+	w.live(c.Live, "m2m_join.", false, distinct)
 	w.sql(")")
 }
 

@@ -1,0 +1,292 @@
+package m2msafe
+
+import (
+	"database/sql"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+	"github.com/m2msafe/m2msafe/internal/catalog"
+	"github.com/m2msafe/m2msafe/internal/dialect"
+)
+
+// natural is a unique key of the targets' table by which a target can be known
+// without the reference values of the relation.
+type natural struct {
+	name    string
+	fields  []*schema.Field
+	columns []dialect.Column
+	living  bool // it covers living rows only: a dead one takes nothing
+}
+
+// planNaturals finds the natural keys: the unique keys that the database
+// enforces on the targets' table, on plain columns that the model has, but for
+// the one that the relation refers to. An option or a tag names one of them.
+func (l *links) planNaturals(p *plan) (err error) {
+	if p.target == nil {
+		return nil
+	}
+	model := l.rel.FieldSchema
+	if p.living, p.wake, err = l.softDelete(model); err != nil {
+		return err
+	}
+	named := l.namedKey()
+	for i := range p.target.Keys {
+		key := &p.target.Keys[i]
+		if key.Deferrable || catalog.SameColumns(key.Columns, p.link.Target.Keys) ||
+			named != nil && !catalog.SameColumns(key.Columns, named) {
+			continue
+		}
+		n := natural{name: key.Name, living: key.Where != ""}
+		for _, column := range key.Columns {
+			field, stored := model.FieldsByDBName[column], p.target.Column(column)
+			if field == nil || stored == nil || !field.Readable {
+				break
+			}
+			if slices.ContainsFunc(p.living, func(a dialect.Assign) bool { return a.Column == column }) {
+				n.living = true // unique among the living, and equal in all of them
+				continue
+			}
+			n.fields = append(n.fields, field)
+			n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
+		}
+		if len(n.fields) == 0 || len(n.fields) < len(key.Columns)-len(p.living) {
+			continue
+		}
+		covers, err := l.coversLiving(p, key)
+		if err != nil {
+			return err
+		}
+		if covers {
+			p.naturals = append(p.naturals, n)
+		}
+	}
+	if named != nil && len(p.naturals) == 0 {
+		return l.fail(ErrNoUniqueKey, nil, "the natural key named for "+model.Name+" is no unique key of "+model.Table+
+			"; mend it with: CREATE UNIQUE INDEX ON "+l.db.Statement.Quote(clause.Table{Name: model.Table})+" ("+strings.Join(named, ", ")+")")
+	}
+	return nil
+}
+
+// coversLiving says whether a key of the targets' table holds for every living
+// row.
+func (l *links) coversLiving(p *plan, key *catalog.Key) (bool, error) {
+	if key.Where == "" {
+		return true, nil
+	}
+	columns, values := assigned(p.living)
+	return p.target.Holds(querier(l.db), key, columns, values)
+}
+
+// namedKey are the columns of the natural key that the app has named, nil if
+// it has not.
+func (l *links) namedKey() []string {
+	model := l.rel.FieldSchema
+	names := l.settings.naturalKeys[model.ModelType]
+	if names == nil {
+		for _, field := range model.Fields {
+			if field.Tag.Get("m2msafe") == "naturalKey" {
+				names = append(names, field.Name)
+			}
+		}
+	}
+	var columns []string
+	for _, name := range names {
+		if field := model.LookUpField(name); field != nil {
+			name = field.DBName
+		}
+		columns = append(columns, name)
+	}
+	return columns
+}
+
+// found is what the database has under the natural keys of a target.
+type found struct {
+	row  reflect.Value // a pointer to a model of its own, invalid if there is none
+	dead bool          // it is soft-deleted
+	by   string        // the key
+}
+
+// lookup finds targets by their natural keys: a query a key, for all targets
+// that have it.
+func (l *links) lookup(targets []reflect.Value) ([]found, error) {
+	rows := make([]found, len(targets))
+	for _, n := range l.plan.naturals {
+		query := &dialect.Lookup{
+			Table: l.rel.FieldSchema.Table, Columns: l.rel.FieldSchema.DBNames,
+			Keys: n.columns, Values: make([][]any, len(n.fields)), Live: l.plan.living,
+		}
+		var asked []int
+		for i, target := range targets {
+			if values, ok := l.naturalValues(n, target); ok {
+				asked = append(asked, i)
+				for j, v := range values {
+					query.Values[j] = append(query.Values[j], v)
+				}
+			}
+		}
+		query.N = len(asked)
+		err := l.lookupRows(query, func(row int, f found) error {
+			f.by = n.name
+			return l.merge(&rows[asked[row]], f, n, targets[asked[row]])
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// merge adds what a key has found to what is known of a target: a living row
+// before a dead one, and never two.
+func (l *links) merge(known *found, f found, n natural, target reflect.Value) error {
+	if f.dead && n.living && l.settings.deletedTargets == Ignore {
+		return nil
+	}
+	switch {
+	case !known.row.IsValid() || known.dead && !f.dead && known.by == f.by:
+		*known = f
+	case f.dead && !known.dead && known.by == f.by, l.sameRow(known.row, f.row):
+	default:
+		return l.conflict(target, *known, f)
+	}
+	return nil
+}
+
+// naturalValues are a target's values of a key, if it has all of them.
+func (l *links) naturalValues(n natural, target reflect.Value) ([]any, bool) {
+	values := make([]any, len(n.fields))
+	for i, field := range n.fields {
+		value, zero := field.ValueOf(l.db.Statement.Context, target)
+		if zero {
+			return nil, false
+		}
+		if _, null, err := dialect.Text(value, ""); err != nil || null {
+			return nil, false
+		}
+		values[i] = value
+	}
+	return values, true
+}
+
+// lookupRows runs a lookup in chunks and gives each row.
+func (l *links) lookupRows(query *dialect.Lookup, each func(row int, f found) error) error {
+	if query.N == 0 {
+		return nil
+	}
+	chunk := l.plan.dialect.Chunk(len(query.Keys))
+	if chunk == 0 {
+		chunk = query.N
+	}
+	for from := 0; from < query.N; from += chunk {
+		part := query.Cut(from, min(from+chunk, query.N))
+		rows, tx, err := rowsOf(l.db, func(b clause.Builder) error { return l.plan.dialect.Lookup(b, part) })
+		if err != nil || rows == nil {
+			return l.createError(err)
+		}
+		err = l.scan(tx, rows, func(row int, f found) error { return each(row+from, f) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scan reads a lookup's rows, and closes them.
+func (l *links) scan(tx *gorm.DB, rows *sql.Rows, each func(row int, f found) error) error {
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return l.createError(err)
+	}
+	for rows.Next() {
+		var row int
+		var state string
+		head := make([]any, len(columns))
+		head[0], head[1] = &row, &state
+		for i := 2; i < len(columns); i++ {
+			head[i] = new(any)
+		}
+		f := found{row: reflect.New(l.rel.FieldSchema.ModelType)}
+		if err := rows.Scan(head...); err != nil {
+			return l.createError(err)
+		}
+		if err := tx.ScanRows(rows, f.row.Interface()); err != nil {
+			return l.createError(err)
+		}
+		f.dead = state == string(dialect.Dead)
+		if err := each(row-1, f); err != nil {
+			return err
+		}
+	}
+	return l.createError(rows.Err())
+}
+
+// sameRow says whether two models are of one row.
+func (l *links) sameRow(a, b reflect.Value) bool { return l.rowKey(a) == l.rowKey(b) }
+
+// rowKey is a text of a target's primary key.
+func (l *links) rowKey(target reflect.Value) string {
+	var key strings.Builder
+	for _, field := range l.rel.FieldSchema.PrimaryFields {
+		value, _ := field.ValueOf(l.db.Statement.Context, target)
+		text, _, _ := dialect.Text(value, "")
+		key.WriteString(text)
+		key.WriteByte(0)
+	}
+	return key.String()
+}
+
+// conflict is the error of a target that is two rows at once.
+func (l *links) conflict(target reflect.Value, a, b found) error {
+	err := l.failure(ErrTargetConflict, nil, "by "+a.by+" it is row "+keyText(l.primary(a.row))+", by "+b.by+" it is row "+keyText(l.primary(b.row)))
+	err.Targets = [][]any{l.primary(a.row), l.primary(b.row)}
+	return err
+}
+
+func (l *links) primary(target reflect.Value) []any {
+	var values []any
+	for _, field := range l.rel.FieldSchema.PrimaryFields {
+		v, _ := field.ValueOf(l.db.Statement.Context, target)
+		values = append(values, v)
+	}
+	return values
+}
+
+// adopt loads found rows into their targets: all columns, as GORM's FirstOrCreate
+// does, or the keys alone.
+func (l *links) adopt(targets []reflect.Value, rows []found, keysOnly bool) error {
+	ctx := l.db.Statement.Context
+	fields := l.rel.FieldSchema.Fields
+	if keysOnly {
+		fields = slices.Clone(l.rel.FieldSchema.PrimaryFields)
+		for _, ref := range l.rel.References {
+			if !ref.OwnPrimaryKey && ref.PrimaryKey != nil {
+				fields = append(fields, ref.PrimaryKey)
+			}
+		}
+	}
+	loaded := reflect.New(reflect.SliceOf(reflect.PointerTo(l.rel.FieldSchema.ModelType)))
+	for i, target := range targets {
+		for _, field := range fields {
+			if field.DBName != "" && field.Readable {
+				field.ReflectValueOf(ctx, target).Set(field.ReflectValueOf(ctx, rows[i].row))
+			}
+		}
+		loaded.Elem().Set(reflect.Append(loaded.Elem(), target))
+	}
+	if keysOnly || len(targets) == 0 {
+		return nil
+	}
+	tx := l.db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	stmt := tx.Statement
+	stmt.Dest, stmt.Model, stmt.ReflectValue, stmt.Schema = loaded.Interface(), loaded.Interface(), loaded.Elem(), l.rel.FieldSchema
+	tx.RowsAffected = int64(len(targets))
+	callbacks.AfterQuery(tx)
+	return tx.Error
+}

@@ -1,0 +1,169 @@
+package m2msafe
+
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/m2msafe/m2msafe/internal/dialect"
+)
+
+// creationKey is where the statement that creates targets keeps its creation.
+const creationKey = "m2msafe:creation"
+
+// creation is a create of targets that may meet rows that others have created
+// meanwhile. GORM lays the rows that RETURNING gives on the elements without a
+// key in their order, whichever they belong to (go-gorm/gorm#7029); settle puts
+// that right before anything is done with the keys.
+type creation struct {
+	links  *links
+	before map[any][]bool // of each target, which of the database's columns were zero
+}
+
+// defaults are the columns that the database fills in and GORM reads back.
+func (c *creation) defaults() []*schema.Field { return c.links.rel.FieldSchema.FieldsWithDefaultDBValue }
+
+// creationOf is the creation that a statement's rows belong to: statements
+// nested in it inherit its Settings.
+func creationOf(db *gorm.DB) (*creation, bool) {
+	value, _ := db.Statement.Settings.Load(creationKey)
+	c, ok := value.(*creation)
+	if !ok || db.Error != nil || db.DryRun || db.Statement.Schema != c.links.rel.FieldSchema ||
+		db.Statement.ReflectValue.Kind() != reflect.Slice || db.Statement.ReflectValue.Len() == 0 {
+		return nil, false
+	}
+	_, own := c.before[db.Statement.ReflectValue.Index(0).Interface()]
+	return c, own
+}
+
+// note remembers, before the insert, what the hooks have left to the database.
+func note(db *gorm.DB) {
+	c, ok := creationOf(db)
+	if !ok {
+		return
+	}
+	for i := range db.Statement.ReflectValue.Len() {
+		target := db.Statement.ReflectValue.Index(i)
+		zeros := make([]bool, len(c.defaults()))
+		for j, field := range c.defaults() {
+			_, zeros[j] = field.ValueOf(db.Statement.Context, target)
+		}
+		c.before[target.Interface()] = zeros
+	}
+}
+
+// settle gives every target its own row's key, after the insert and before
+// associations and AfterCreate hooks see it. Those that lost a race become what
+// the winner has stored, and are taken out of the statement: they were not
+// created.
+func settle(db *gorm.DB) {
+	c, ok := creationOf(db)
+	if !ok || c.trusted(db) {
+		return
+	}
+	l, targets := c.links, make([]reflect.Value, db.Statement.ReflectValue.Len())
+	inserted := map[string]bool{}
+	for i := range targets {
+		targets[i] = db.Statement.ReflectValue.Index(i)
+		inserted[l.rowKey(targets[i])] = true
+		for j, field := range c.defaults() {
+			if c.before[targets[i].Interface()][j] {
+				_ = db.AddError(field.Set(db.Statement.Context, targets[i], reflect.Zero(field.FieldType).Interface()))
+			}
+		}
+	}
+	rows, err := l.lookup(targets)
+	if db.AddError(err) != nil {
+		return
+	}
+	winners := reflect.MakeSlice(db.Statement.ReflectValue.Type(), 0, len(targets))
+	for i, target := range targets {
+		if !rows[i].row.IsValid() {
+			err := l.failure(ErrTargetNotStored, nil, "it could not be created: another row has one of its unique values")
+			err.Targets = [][]any{l.values(false, element{target: target})}
+			_ = db.AddError(err)
+			return
+		}
+		won := inserted[l.rowKey(rows[i].row)]
+		delete(inserted, l.rowKey(rows[i].row)) // of equal targets one was created
+		if db.AddError(l.settled([]reflect.Value{target}, []found{rows[i]}, won)) != nil {
+			return
+		}
+		if won {
+			winners = reflect.Append(winners, target)
+		}
+	}
+	db.RowsAffected = int64(winners.Len())
+	db.Statement.ReflectValue = winners
+}
+
+// settled loads the stored rows into targets, and lets those that were not
+// created be saved as stored ones.
+func (l *links) settled(targets []reflect.Value, rows []found, created bool) error {
+	if !created {
+		for i := range targets {
+			l.unvisit(targets[i])
+			if rows[i].dead {
+				return l.deletedTarget(rows[i])
+			}
+		}
+	}
+	return l.adopt(targets, rows, l.settings.keysOnly)
+}
+
+// trusted says whether all rows were inserted and all that RETURNING gave is
+// where it belongs: nothing was set before in the columns that it fills, and
+// there are as many rows as targets.
+func (c *creation) trusted(db *gorm.DB) bool {
+	for _, zeros := range c.before {
+		for _, zero := range zeros {
+			if !zero {
+				return false
+			}
+		}
+	}
+	return db.RowsAffected == int64(db.Statement.ReflectValue.Len())
+}
+
+func (l *links) deletedTarget(f found) error {
+	err := l.failure(ErrDeletedTarget, nil, fmt.Sprintf("by %s it is row %s; revive it, or let DeletedTargets do so", f.by, keyText(l.primary(f.row))))
+	err.Targets = [][]any{l.primary(f.row)}
+	return err
+}
+
+// wake revives dead targets, by one update.
+func (l *links) wake(rows []found) error {
+	keys := make([]any, len(rows))
+	primary := l.rel.FieldSchema.PrioritizedPrimaryField
+	if primary == nil {
+		return l.deletedTarget(rows[0])
+	}
+	for i, f := range rows {
+		keys[i], _ = primary.ValueOf(l.db.Statement.Context, f.row)
+	}
+	updates := map[string]any{}
+	for _, a := range l.plan.wake {
+		updates[a.Column] = a.Value
+	}
+	tx := l.db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Unscoped().
+		Model(reflect.New(l.rel.FieldSchema.ModelType).Interface())
+	err := tx.Where(map[string]any{primary.DBName: keys}).Updates(updates).Error
+	for _, f := range rows {
+		for _, a := range l.plan.wake {
+			if field := l.rel.FieldSchema.LookUpField(a.Column); field != nil && err == nil {
+				err = field.Set(l.db.Statement.Context, f.row, a.Value)
+			}
+		}
+	}
+	return l.createError(err)
+}
+
+// assigned splits assignments.
+func assigned(assigns []dialect.Assign) (columns []string, values []any) {
+	for _, a := range assigns {
+		columns, values = append(columns, a.Column), append(values, a.Value)
+	}
+	return columns, values
+}
