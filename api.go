@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -46,6 +47,11 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 	}
 	plugin := tx.Plugins[pluginName].(*Plugin)
 	l := modelLinks(tx, tx.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
+	for _, option := range []string{"Through", "ReportTo", "OnLinked"} {
+		if plugin.settings.given[option] {
+			return false, fmt.Errorf("%w: %s is for links, not for GetOrCreate", ErrOption, option)
+		}
+	}
 	if plugin.settings.given["NoUniqueKey"] && plugin.settings.noUniqueKey == Lock {
 		return l.getOrCreateLocked(target)
 	}
@@ -67,10 +73,22 @@ func (l *links) getOrCreate(target reflect.Value) (created bool, err error) {
 	rows := reflect.New(reflect.SliceOf(target.Type()))
 	rows.Elem().Set(reflect.Append(rows.Elem(), target))
 	tx := l.db.Session(&gorm.Session{NewDB: true}).Set(creationKey, c)
-	if onConflict := l.upsert(); onConflict != nil {
-		tx = tx.Clauses(clause.OnConflict{DoNothing: true})
+	if !l.plan.link.Guarded {
+		// Named, so that a key that is gone by now is an error, no duplicate.
+		n := l.plan.naturals[slices.IndexFunc(l.plan.naturals, func(n natural) bool { return l.hasNatural(n, target) })]
+		onConflict := clause.OnConflict{DoNothing: true}
+		for _, column := range n.arbiter {
+			onConflict.Columns = append(onConflict.Columns, clause.Column{Name: column})
+		}
+		if n.where != "" {
+			onConflict.TargetWhere.Exprs = []clause.Expression{clause.Expr{SQL: n.where, WithoutParentheses: true}}
+		}
+		tx = tx.Clauses(onConflict)
 	}
 	tx = tx.Create(rows.Interface())
+	if tx.Error != nil && gormSentinel(l.db, tx.Error) == nil {
+		l.forget()
+	}
 	return tx.RowsAffected > 0 && tx.Error == nil, l.createError(tx.Error)
 }
 
@@ -113,7 +131,7 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 	for _, v := range values {
 		call.Keys = append(call.Keys, []any{v})
 	}
-	err = l.atomically(true, func() error {
+	err = l.atomically(true, true, func() error {
 		if err := l.openTable(n.columns[0].Name); err != nil {
 			return l.databaseError(err)
 		}

@@ -47,15 +47,25 @@ func (l *links) owners(f func(owner reflect.Value) error) error {
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			if owner := reflect.Indirect(v.Index(i)); owner.Kind() == reflect.Struct {
-				if err := f(owner); err != nil {
+				if err := f(addressable(owner)); err != nil {
 					return err
 				}
 			}
 		}
 	case reflect.Struct:
-		return f(v)
+		return f(addressable(v))
 	}
 	return nil
+}
+
+// addressable is v, or a copy of it where GORM was given a value, no pointer.
+func addressable(v reflect.Value) reflect.Value {
+	if v.CanAddr() {
+		return v
+	}
+	copied := reflect.New(v.Type()).Elem()
+	copied.Set(v)
+	return copied
 }
 
 // read collects the elements of all owners, pointers in the targets' place.

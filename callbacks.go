@@ -90,7 +90,7 @@ type taken struct {
 	relations []*schema.Relationship
 	omits     []string // Statement.Omits as the user set it
 	choice    choice
-	linked    bool // m2msafe:check has linked already
+	early     bool // nothing but links is saved: m2msafe:check links, before the owner's update
 	changed   bool // a link was made
 }
 
@@ -143,15 +143,26 @@ func check(creating bool) func(*gorm.DB) {
 		if !ok || db.DryRun {
 			return
 		}
+		var misfit error
+		fits := t.settings.through == nil
 		for _, rel := range t.relations {
-			if fail(db, newLinks(db, t, rel).check()) {
+			l := newLinks(db, t, rel)
+			if fail(db, l.check()) {
 				return
 			}
+			if !fits && len(l.elements) > 0 && l.planned() == nil {
+				err := l.throughFits()
+				misfit, fits = l.failure(err, nil, ""), err == nil
+			}
+		}
+		// Of nested statements one or the other may have nothing to do with it.
+		if _, nested := db.Statement.Settings.Load(visitedKey); !fits && !nested && misfit != nil && fail(db, misfit) {
+			return
 		}
 		if columns := t.onlyLinks(db); len(columns) > 0 {
 			db.Statement.Settings.Store(takenKey{db.Statement}, t)
+			t.early = true
 			t.save(db)
-			t.linked = true
 			if !t.changed {
 				db.Statement.Omits = append(slices.Clone(t.omits), columns...)
 			}
@@ -215,7 +226,7 @@ func link(db *gorm.DB) {
 	}
 	db.Statement.Settings.Delete(takenKey{db.Statement})
 	db.Statement.Omits = t.omits
-	if db.Error == nil && !t.linked {
+	if db.Error == nil && !t.early {
 		t.save(db)
 	}
 }

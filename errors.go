@@ -36,8 +36,9 @@ var (
 	ErrInvalidTarget = errors.New("target is nil")
 	// ErrNoUniqueKey: the join table has no usable unique key on the pair, and
 	// the option NoUniqueKey(Refuse) or the transaction's isolation level rules
-	// out the lock.
-	ErrNoUniqueKey = errors.New("join table has no usable unique key on the pair")
+	// out the lock; or the database enforces none on what GetOrCreate or a
+	// natural key is asked for.
+	ErrNoUniqueKey = errors.New("table has no usable unique key")
 	// ErrDeletedLink: a soft-deleted row takes the pair's key, and the option
 	// is DeletedLinks(Refuse).
 	ErrDeletedLink = errors.New("link is soft-deleted")
@@ -76,7 +77,11 @@ const maxTargets = 5
 // Error is one line: relation, what happened, keys, cause, advice.
 func (e *LinkError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "m2msafe: %s (join table %s): ", e.Relation, e.JoinTable)
+	kind := "join table"
+	if !strings.Contains(e.Relation, ".") {
+		kind = "table" // of GetOrCreate
+	}
+	fmt.Fprintf(&b, "m2msafe: %s (%s %s): ", e.Relation, kind, e.JoinTable)
 	if e.Err != nil {
 		b.WriteString(e.Err.Error())
 	} else {

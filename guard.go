@@ -18,7 +18,7 @@ func (l *links) guarded() error {
 	if l.settings.noUniqueKey == Refuse && l.deferrable() == nil {
 		return l.fail(ErrNoUniqueKey, nil, l.remedy())
 	}
-	if _, warned := l.plans.warned.LoadOrStore(planKey{l.rel, l.rel.JoinTable}, true); warned {
+	if _, warned := l.plans.warned.LoadOrStore(planKey{rel: l.rel, join: l.rel.JoinTable}, true); warned {
 		return nil
 	}
 	what := "has no usable unique key on the pair: m2msafe takes turns by a lock, other writers can store a link twice"

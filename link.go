@@ -1,7 +1,9 @@
 package m2msafe
 
 import (
+	"database/sql"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm/clause"
 
@@ -10,6 +12,9 @@ import (
 
 // save runs the pipeline for one relation of a statement.
 func (l *links) save() error {
+	if l.saveInserts() {
+		return nil
+	}
 	if err := l.read(); err != nil || len(l.elements) == 0 {
 		return err
 	}
@@ -31,7 +36,7 @@ func (l *links) save() error {
 	// GORM has begun unless SkipDefaultTransaction is set.
 	_, linker := l.plan.dialect.(dialect.Linker)
 	several := !linker || l.plan.link.Guarded || l.hooked() || l.settings.onLinked != nil || l.unsaved()
-	return l.atomically(several, func() error {
+	return l.atomically(several, l.unsaved(), func() error {
 		if err := l.open(); err != nil {
 			return l.databaseError(err)
 		}
@@ -60,12 +65,19 @@ func (l *links) save() error {
 	})
 }
 
+// saveInserts says whether db.Save is about to insert the owner, associations
+// and all, because its update has met no row: the links can wait for that.
+func (l *links) saveInserts() bool {
+	selects := l.db.Statement.Selects
+	return !l.creating && !l.early && !l.db.DryRun && l.db.RowsAffected == 0 && len(selects) == 1 && selects[0] == "*"
+}
+
 // createMissing creates the targets of pairs and links again.
 func (l *links) createMissing(missing []int) error {
 	if !l.savesTargets() {
 		return l.notStored(ErrTargetNotStored, missing, "the call omits "+l.rel.Name+".*, so it is not created")
 	}
-	return l.atomically(true, func() error {
+	return l.atomically(true, true, func() error {
 		if err := l.createTargets(l.targetsOf(missing), l.upsert(), nil); err != nil {
 			return err
 		}
@@ -122,9 +134,6 @@ func (l *links) link() (missing []int, err error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(found[dialect.NoOwner]) > 0 && l.saveInserts():
-		l.pairs = nil
-		return nil, nil
 	case len(found[dialect.NoOwner]) > 0:
 		return nil, l.notStored(ErrOwnerNotStored, found[dialect.NoOwner], "save the owner first")
 	default:
@@ -156,10 +165,6 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	find := l.plan.dialect.Find
 	if one {
 		find = linker.Link
-	} else {
-		whole := *call.Link
-		whole.Probe = true // the rows to insert must be known beforehand
-		call = call.Of(&whole)
 	}
 	states, err := l.states(call, find)
 	if err != nil {
@@ -167,7 +172,7 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	}
 	found := map[dialect.State][]int{}
 	for _, s := range states {
-		found[s.state()] = append(found[s.state()], s.Row-1)
+		found[s.state] = append(found[s.state], s.row)
 	}
 	for _, rows := range found {
 		slices.Sort(rows)
@@ -204,7 +209,7 @@ func (l *links) write(call *dialect.Call, rows []int, statement func(clause.Buil
 	}
 	states, err := l.states(part, statement)
 	for _, s := range states {
-		l.outcome([]int{rows[s.Row-1]}, outcome)
+		l.outcome([]int{rows[s.row]}, outcome)
 	}
 	return err
 }
@@ -232,12 +237,21 @@ func (l *links) guard(call *dialect.Call) error {
 	if !ok || !l.plan.link.Guarded {
 		return nil
 	}
-	var levels []struct{ Isolation string }
-	if err := run(l.db, &levels, func(b clause.Builder) error { return guard.Guard(b, call) }); err != nil {
+	if call.Owner.Lock == "NO KEY UPDATE" {
+		if err := run(l.db, ignore, func(b clause.Builder) error { return guard.Hold(b, call) }); err != nil {
+			return l.databaseError(err)
+		}
+	}
+	level := ""
+	read := func(rows *sql.Rows) error {
+		var slot string
+		return rows.Scan(&level, &slot)
+	}
+	if err := run(l.db, read, func(b clause.Builder) error { return guard.Guard(b, call) }); err != nil {
 		return l.databaseError(err)
 	}
-	if len(levels) > 0 && levels[0].Isolation == "repeatable read" {
-		return l.fail(ErrNoUniqueKey, nil, "under REPEATABLE READ a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
+	if level == "repeatable read" || level == "serializable" {
+		return l.fail(ErrNoUniqueKey, nil, "under "+strings.ToUpper(level)+" a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
 	}
 	return nil
 }
@@ -254,11 +268,4 @@ func (l *links) openTable(column string) error {
 		opener.Open(b, l.rel.JoinTable.Table, column)
 		return nil
 	})
-}
-
-// saveInserts says whether db.Save is about to insert the owner, associations
-// and all, because its update has met no row: the links can wait for that.
-func (l *links) saveInserts() bool {
-	selects := l.db.Statement.Selects
-	return !l.creating && l.db.RowsAffected == 0 && len(selects) == 1 && selects[0] == "*"
 }

@@ -141,7 +141,7 @@ func modelLinks(db *gorm.DB, model *schema.Schema, t *taken) *links {
 // plannedModel finds or makes the plan of a model: its natural keys, the primary
 // key among them.
 func (l *links) plannedModel() error {
-	key := planKey{join: l.rel.FieldSchema}
+	key := l.planKey()
 	if p, ok := l.plans.made.Load(key); ok {
 		l.plan = p.(*plan)
 		return nil
@@ -159,6 +159,8 @@ func (l *links) plannedModel() error {
 	if err != nil {
 		return err
 	}
-	l.plans.made.Store(key, p)
+	if !p.table.Uncommitted {
+		l.plans.made.Store(key, p)
+	}
 	return nil
 }

@@ -21,7 +21,9 @@ type natural struct {
 	name    string
 	fields  []*schema.Field
 	columns []dialect.Column
-	living  bool // it covers living rows only: a dead one takes nothing
+	living  bool     // it covers living rows only: a dead one takes nothing
+	arbiter []string // all columns of the index
+	where   string   // and its predicate
 }
 
 // planNaturals finds the natural keys: the unique keys that the database
@@ -38,11 +40,14 @@ func (l *links) planNaturals(p *plan) (err error) {
 	named := l.namedKey()
 	for i := range p.target.Keys {
 		key := &p.target.Keys[i]
-		if key.Deferrable || catalog.SameColumns(key.Columns, p.link.Target.Keys) ||
+		// The key that the relation refers to tells nothing, unless it is not
+		// the primary key: then that is missing in memory.
+		refers := catalog.SameColumns(key.Columns, p.link.Target.Keys) && catalog.SameColumns(key.Columns, model.PrimaryFieldDBNames)
+		if key.Deferrable || refers ||
 			named != nil && !catalog.SameColumns(key.Columns, named) {
 			continue
 		}
-		n := natural{name: key.Name, living: key.Where != ""}
+		n := natural{name: key.Name, living: key.Where != "", arbiter: key.Columns, where: key.Where}
 		for _, column := range key.Columns {
 			field, stored := model.FieldsByDBName[column], p.target.Column(column)
 			if field == nil || stored == nil || !field.Readable {
@@ -107,9 +112,10 @@ func (l *links) namedKey() []string {
 
 // found is what the database has under the natural keys of a target.
 type found struct {
-	row  reflect.Value // a pointer to a model of its own, invalid if there is none
-	dead bool          // it is soft-deleted
-	by   string        // the key
+	row   reflect.Value // a pointer to a model of its own, invalid if there is none
+	dead  bool          // it is soft-deleted
+	spare bool          // and takes no key
+	by    string        // the key
 }
 
 // lookup finds targets by their natural keys: a query a key, for all targets
@@ -133,7 +139,7 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 		query.N = len(asked)
 		err := l.lookupRows(query, func(row int, f found) error {
 			f.by = n.name
-			return l.merge(&rows[asked[row]], f, n, targets[asked[row]])
+			return l.merge(&rows[asked[row]], f, n)
 		})
 		if err != nil {
 			return nil, err
@@ -142,20 +148,23 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 	return rows, nil
 }
 
-// merge adds what a key has found to what is known of a target: a living row
-// before a dead one, and never two.
-func (l *links) merge(known *found, f found, n natural, target reflect.Value) error {
-	if f.dead && n.living && l.settings.deletedTargets == Ignore {
-		return nil
-	}
+// merge adds what a key has found to what is known of a target. A dead row under
+// a key of the living takes nothing: it counts where there is no other.
+func (l *links) merge(known *found, f found, n natural) error {
+	f.spare = f.dead && n.living
 	switch {
-	case !known.row.IsValid() || known.dead && !f.dead && known.by == f.by:
+	case f.spare && (known.row.IsValid() || l.settings.deletedTargets == Ignore):
+	case !known.row.IsValid(), known.spare:
 		*known = f
-	case f.dead && !known.dead && known.by == f.by, l.sameRow(known.row, f.row):
-	default:
-		return l.conflict(target, *known, f)
+	case !l.sameRow(known.row, f.row):
+		return l.conflict(*known, f)
 	}
 	return nil
+}
+
+func (l *links) hasNatural(n natural, target reflect.Value) bool {
+	_, ok := l.naturalValues(n, target)
+	return ok
 }
 
 // naturalValues are a target's values of a key, if it has all of them.
@@ -185,46 +194,35 @@ func (l *links) lookupRows(query *dialect.Lookup, each func(row int, f found) er
 	}
 	for from := 0; from < query.N; from += chunk {
 		part := query.Cut(from, min(from+chunk, query.N))
-		rows, tx, err := rowsOf(l.db, func(b clause.Builder) error { return l.plan.dialect.Lookup(b, part) })
-		if err != nil || rows == nil {
+		read := func(rows *sql.Rows) error { return l.lookupRow(rows, from, each) }
+		if err := run(l.db, read, func(b clause.Builder) error { return l.plan.dialect.Lookup(b, part) }); err != nil {
 			return l.createError(err)
-		}
-		err = l.scan(tx, rows, func(row int, f found) error { return each(row+from, f) })
-		if err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// scan reads a lookup's rows, and closes them.
-func (l *links) scan(tx *gorm.DB, rows *sql.Rows, each func(row int, f found) error) error {
-	defer func() { _ = rows.Close() }()
+// lookupRow reads a row of a lookup: the number of the target, the state, and
+// the model's columns, which GORM scans.
+func (l *links) lookupRow(rows *sql.Rows, from int, each func(row int, f found) error) error {
 	columns, err := rows.Columns()
 	if err != nil {
-		return l.createError(err)
+		return err
 	}
-	for rows.Next() {
-		var row int
-		var state string
-		head := make([]any, len(columns))
-		head[0], head[1] = &row, &state
-		for i := 2; i < len(columns); i++ {
-			head[i] = new(any)
-		}
-		f := found{row: reflect.New(l.rel.FieldSchema.ModelType)}
-		if err := rows.Scan(head...); err != nil {
-			return l.createError(err)
-		}
-		if err := tx.ScanRows(rows, f.row.Interface()); err != nil {
-			return l.createError(err)
-		}
-		f.dead = state == string(dialect.Dead)
-		if err := each(row-1, f); err != nil {
-			return err
-		}
+	var row int
+	var state string
+	head := []any{&row, &state}
+	for range columns[2:] {
+		head = append(head, new(any))
 	}
-	return l.createError(rows.Err())
+	if err := rows.Scan(head...); err != nil {
+		return err
+	}
+	f := found{row: reflect.New(l.rel.FieldSchema.ModelType), dead: state == string(dialect.Dead)}
+	if err := l.db.Session(&gorm.Session{NewDB: true}).ScanRows(rows, f.row.Interface()); err != nil {
+		return err
+	}
+	return each(from+row-1, f)
 }
 
 // sameRow says whether two models are of one row.
@@ -243,7 +241,7 @@ func (l *links) rowKey(target reflect.Value) string {
 }
 
 // conflict is the error of a target that is two rows at once.
-func (l *links) conflict(target reflect.Value, a, b found) error {
+func (l *links) conflict(a, b found) error {
 	err := l.failure(ErrTargetConflict, nil, "by "+a.by+" it is row "+keyText(l.primary(a.row))+", by "+b.by+" it is row "+keyText(l.primary(b.row)))
 	err.Targets = [][]any{l.primary(a.row), l.primary(b.row)}
 	return err

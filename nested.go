@@ -38,7 +38,7 @@ func (l *links) unvisit(target reflect.Value) {
 // the session that its own saveAssociations makes (callbacks/associations.go).
 // nested says whether the targets' own associations are to be saved.
 func (l *links) targetSession(onConflict *clause.OnConflict) (tx *gorm.DB, nested bool) {
-	tx = l.db.Session(&gorm.Session{NewDB: true})
+	tx = l.db.Session(&gorm.Session{NewDB: true, Initialized: true}) // a Statement of its own
 	if onConflict != nil {
 		tx = tx.Clauses(*onConflict)
 	}

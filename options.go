@@ -180,8 +180,10 @@ func KeysOnly() Option {
 //
 // values is a map[string]any of column or field names, or a struct or pointer
 // to a struct of the relation's join model, of which the non-zero fields count.
-// A name that the join table does not have, or one of the columns that hold the
-// pair, is refused with [ErrOption] before a link is written. Where the join
+// Of the relations that a call saves it reaches those whose join model it is, or
+// whose join tables have all of its columns; if it fits none, or names one of
+// the columns that hold the pair, it is refused with [ErrOption] before a link
+// is written. Where the join
 // model has create hooks, a map may not hold gorm.Expr values, and its zero
 // values leave a column to its default.
 func Through(values any) Option {

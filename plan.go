@@ -17,17 +17,18 @@ import (
 // plan is how a relation's join table takes a link: made once from GORM's
 // schema and the live catalogue.
 type plan struct {
-	link     dialect.Link
-	dialect  dialect.Dialect
-	table    *catalog.Table
-	refs     []reference      // in the order of link.Refs
-	revived  []dialect.Assign // what brings a dead join row back
-	naturals []natural        // the target's unique keys besides the one referred to
-	target   *catalog.Table   // nil if it can't be looked up
-	living   []dialect.Assign // what a target has that is not soft-deleted
-	wake     []dialect.Assign // what brings a dead target back
-	bare     bool             // the join row has no columns but the pair's
-	hooks    bool             // the join model has create hooks
+	link      dialect.Link
+	dialect   dialect.Dialect
+	table     *catalog.Table
+	refs      []reference      // in the order of link.Refs
+	revived   []dialect.Assign // what brings a dead join row back
+	naturals  []natural        // the target's unique keys besides the one referred to
+	target    *catalog.Table   // nil if it can't be looked up
+	living    []dialect.Assign // what a target has that is not soft-deleted
+	wake      []dialect.Assign // what brings a dead target back
+	lockOwner bool             // the owners' rows can be locked
+	bare      bool             // the join row has no columns but the pair's
+	hooks     bool             // the join model has create hooks
 }
 
 // reference is a column of the join row and where its value comes from.
@@ -44,13 +45,22 @@ type plans struct {
 }
 
 type planKey struct {
-	rel  *schema.Relationship
-	join *schema.Schema
+	rel     *schema.Relationship // nil for the plan of a model alone
+	join    *schema.Schema       // or the model
+	natural string               // the natural key that an option names
+}
+
+func (l *links) planKey() planKey {
+	named := strings.Join(l.settings.naturalKeys[l.rel.FieldSchema.ModelType], ",")
+	if l.rel.Field == nil {
+		return planKey{join: l.rel.FieldSchema, natural: named}
+	}
+	return planKey{l.rel, l.rel.JoinTable, named}
 }
 
 // planned finds the relation's plan, or makes it.
 func (l *links) planned() error {
-	key := planKey{l.rel, l.rel.JoinTable}
+	key := l.planKey()
 	if p, ok := l.plans.made.Load(key); ok {
 		l.plan = p.(*plan)
 		return nil
@@ -69,12 +79,14 @@ func (l *links) planned() error {
 		return l.fail(nil, err, "the catalogue of the database could not be read")
 	}
 	l.plan = p
-	l.plans.made.Store(key, p)
+	if !p.table.Uncommitted {
+		l.plans.made.Store(key, p)
+	}
 	return nil
 }
 
 // forget drops a plan that the database may have proved wrong.
-func (l *links) forget() { l.plans.made.Delete(planKey{l.rel, l.rel.JoinTable}) }
+func (l *links) forget() { l.plans.made.Delete(l.planKey()) }
 
 func (l *links) makePlan() (*plan, error) {
 	join := l.rel.JoinTable
@@ -88,6 +100,9 @@ func (l *links) makePlan() (*plan, error) {
 	}
 	if p.table == nil {
 		return nil, l.fail(ErrNoJoinTable, nil, "create it with AutoMigrate or a migration")
+	}
+	if !p.table.MaySelect {
+		return nil, l.fail(nil, errors.New("permission denied"), "links are looked for before they are written: GRANT SELECT ON "+p.link.Quoted)
 	}
 	if p.link.Live, p.revived, err = l.softDelete(join); err != nil {
 		return nil, err
@@ -121,10 +136,6 @@ func (l *links) makePlan() (*plan, error) {
 		p.refs = append(p.refs, l.referenceFor(name))
 	}
 	p.bare = len(join.DBNames) == len(columns)
-	// An insert that ON CONFLICT stops has evaluated the defaults (a sequence
-	// moves), fired BEFORE triggers and checked NOT NULL by then. A row with
-	// more than the pair is looked for first.
-	p.link.Probe = p.link.Guarded || len(p.table.Columns) > len(columns)
 	if p.link.Owner, err = l.planSide(p, true); err != nil {
 		return nil, err
 	}
@@ -197,9 +208,39 @@ func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
 	if !own && table.CanSelect {
 		p.target = table
 	}
-	side.Check = table.CanSelect
-	side.Lock = table.CanSelect && table.CanLock && p.table.References(table.ID, columns)
+	side.Check = table.CanSelect && l.comparable(p, side, table)
+	side.Bound = side.Check && p.table.References(table.ID, columns)
+	if side.Bound && table.CanLock {
+		side.Lock = "KEY SHARE"
+	}
+	if own {
+		p.lockOwner = side.Check && table.CanLock
+	}
 	return side, nil
+}
+
+// comparable says whether the database compares the join table's columns with
+// those that they refer to. Without a foreign key they may be of any types.
+func (l *links) comparable(p *plan, side dialect.Side, table *catalog.Table) bool {
+	for i, ref := range side.Refs {
+		column := table.Column(side.Keys[i])
+		if column == nil || typeFamily(column.Type) != typeFamily(p.link.Refs[ref].Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// typeFamily is a name for the types that PostgreSQL compares with each other.
+func typeFamily(typ string) string {
+	name, _, _ := strings.Cut(typ, "(")
+	switch name {
+	case "smallint", "integer", "bigint", "numeric":
+		return "number"
+	case "text", "character varying", "bpchar", "citext":
+		return "text"
+	}
+	return typ
 }
 
 // arbiter finds the unique key that makes a pair of living rows unique, and

@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"database/sql"
 	"fmt"
 	"maps"
 	"reflect"
@@ -23,6 +24,9 @@ func (l *links) hooked() bool { return l.plan.hooks && !l.db.Statement.SkipHooks
 func (l *links) call() (*dialect.Call, error) {
 	link := l.plan.link
 	link.Owner.Check = link.Owner.Check && l.ownTable()
+	if l.early && l.plan.lockOwner {
+		link.Owner.Lock = "NO KEY UPDATE"
+	}
 	c := &dialect.Call{Link: &link, N: len(l.pairs), Keys: l.keys}
 	if l.plan.link.Dead {
 		c.Revive = l.revive()
@@ -100,12 +104,35 @@ func (l *links) revive() []dialect.Assign {
 	return assigns
 }
 
+// throughFits says why the option Through is not for this relation, if it is
+// not: a struct is for the relation whose join model it is, a map for those whose
+// join table has all of its columns.
+func (l *links) throughFits() error {
+	values, isMap := l.settings.through.(map[string]any)
+	if !isMap {
+		if reflect.Indirect(reflect.ValueOf(l.settings.through)).Type() != l.rel.JoinTable.ModelType {
+			return fmt.Errorf("%w: Through: %T is not the join model", ErrOption, l.settings.through)
+		}
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		column := name
+		if field := l.rel.JoinTable.LookUpField(name); field != nil {
+			column = field.DBName
+		}
+		if l.plan.table.Column(column) == nil {
+			return fmt.Errorf("%w: Through: the join table has no column %q", ErrOption, name)
+		}
+	}
+	return nil
+}
+
 // through sets the values of the option Through in a join row, and returns
 // those of a map by column, where zero counts and expressions and columns that
 // the model doesn't know are allowed.
 func (l *links) through(row reflect.Value) (map[string]any, error) {
 	given := map[string]any{}
-	if l.settings.through == nil {
+	if l.settings.through == nil || l.throughFits() != nil {
 		return given, nil
 	}
 	ctx, join := l.db.Statement.Context, l.rel.JoinTable
@@ -116,9 +143,6 @@ func (l *links) through(row reflect.Value) (map[string]any, error) {
 	values, isMap := l.settings.through.(map[string]any)
 	if !isMap {
 		from := reflect.Indirect(reflect.ValueOf(l.settings.through))
-		if from.Type() != join.ModelType {
-			return nil, refused("%s is not the join model %s", from.Type(), join.ModelType)
-		}
 		for _, field := range join.Fields {
 			if _, zero := field.ValueOf(ctx, from); zero || field.DBName == "" {
 				continue
@@ -138,8 +162,6 @@ func (l *links) through(row reflect.Value) (map[string]any, error) {
 		}
 		_, expression := value.(clause.Expression)
 		switch {
-		case column == "" || l.plan.table.Column(column) == nil:
-			return nil, refused("the join table has no column %q", name)
 		case isPair(column):
 			return nil, refused("%s belongs to the pair", name)
 		case expression && l.hooked():
@@ -220,12 +242,13 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 }
 
 // writeValues writes rows whose columns have a value each. A column that some
-// rows leave to the database (DEFAULT) or give as an expression can't travel as
-// values: then each row is a statement, in the same order.
+// rows leave to the database (DEFAULT), give as an expression, or have in a form
+// that only the driver knows to send, can't travel as text: then each row is a
+// statement, in the same order.
 func (l *links) writeValues(call *dialect.Call, rows []int, values clause.Values) error {
 	plain := true
 	for _, row := range values.Values {
-		plain = plain && !slices.ContainsFunc(row, isExpression)
+		plain = plain && !slices.ContainsFunc(row, func(v any) bool { return isExpression(v) || !dialect.Plain(v) })
 	}
 	isPair := func(column string) bool { return slices.Contains(pairColumns(l.rel), column) }
 	whole := *call
@@ -278,13 +301,18 @@ func (l *links) load(call *dialect.Call, rows reflect.Value) error {
 	}
 	ctx := l.db.Statement.Context
 	return l.chunks(call, func(part *dialect.Call, from int) error {
-		loaded := reflect.New(rows.Type())
-		err := run(l.db, loaded.Interface(), func(b clause.Builder) error { return l.plan.dialect.Load(b, part, columns) })
-		for i := range loaded.Elem().Len() {
-			for _, field := range fields {
-				field.ReflectValueOf(ctx, rows.Index(from+i)).Set(field.ReflectValueOf(ctx, loaded.Elem().Index(i)))
+		next := from
+		read := func(row *sql.Rows) error {
+			loaded := reflect.New(join.ModelType)
+			if err := l.db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).ScanRows(row, loaded.Interface()); err != nil {
+				return err
 			}
+			for _, field := range fields {
+				field.ReflectValueOf(ctx, rows.Index(next)).Set(field.ReflectValueOf(ctx, loaded))
+			}
+			next++
+			return nil
 		}
-		return err
+		return run(l.db, read, func(b clause.Builder) error { return l.plan.dialect.Load(b, part, columns) })
 	})
 }

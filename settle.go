@@ -23,7 +23,9 @@ type creation struct {
 }
 
 // defaults are the columns that the database fills in and GORM reads back.
-func (c *creation) defaults() []*schema.Field { return c.links.rel.FieldSchema.FieldsWithDefaultDBValue }
+func (c *creation) defaults() []*schema.Field {
+	return c.links.rel.FieldSchema.FieldsWithDefaultDBValue
+}
 
 // creationOf is the creation that a statement's rows belong to: statements
 // nested in it inherit its Settings.
@@ -64,6 +66,10 @@ func settle(db *gorm.DB) {
 		return
 	}
 	l, targets := c.links, make([]reflect.Value, db.Statement.ReflectValue.Len())
+	// The create may have a transaction of its own.
+	outer := l.db.Statement.ConnPool
+	l.db.Statement.ConnPool = db.Statement.ConnPool
+	defer func() { l.db.Statement.ConnPool = outer }()
 	inserted := map[string]bool{}
 	for i := range targets {
 		targets[i] = db.Statement.ReflectValue.Index(i)

@@ -16,28 +16,22 @@ import (
 
 // rowState is a row that a dialect's statement returns.
 type rowState struct {
-	Row int    `gorm:"column:n"`
-	S   string `gorm:"column:s"`
-}
-
-func (r rowState) state() dialect.State {
-	if r.S == "" {
-		return 0
-	}
-	return dialect.State(r.S[0])
+	row   int
+	state dialect.State
 }
 
 // states runs one of a dialect's statements.
 func (l *links) states(call *dialect.Call, build func(clause.Builder, *dialect.Call) error) ([]rowState, error) {
 	var all []rowState
 	err := l.chunks(call, func(part *dialect.Call, from int) error {
-		var states []rowState
-		err := run(l.db, &states, func(b clause.Builder) error { return build(b, part) })
-		for _, s := range states {
-			s.Row += from
-			all = append(all, s)
+		read := func(rows *sql.Rows) error {
+			var row int
+			var state string
+			err := rows.Scan(&row, &state)
+			all = append(all, rowState{from + row - 1, dialect.State(state[0])})
+			return err
 		}
-		return err
+		return run(l.db, read, func(b clause.Builder) error { return build(b, part) })
 	})
 	return all, err
 }
@@ -95,9 +89,12 @@ func retryable(err error) bool {
 }
 
 // atomically runs f in a transaction: the one there is, or else, if it is
-// needed, one of its own.
-func (l *links) atomically(needed bool, f func() error) error {
-	if _, inside := l.db.Statement.ConnPool.(gorm.TxCommitter); inside || !needed || l.db.DryRun {
+// needed, one of its own. Where f may fail in the database, which would abort
+// the transaction, the caller's is kept by a savepoint.
+func (l *links) atomically(needed, savepoint bool, f func() error) error {
+	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
+	_, gorms := l.db.InstanceGet("gorm:started_transaction")
+	if l.db.DryRun || inside && (!savepoint || gorms) || !inside && !needed {
 		return f()
 	}
 	return l.db.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
@@ -110,37 +107,41 @@ func (l *links) atomically(needed bool, f func() error) error {
 	})
 }
 
-// run builds a statement and runs it through GORM's query processor, or its raw
-// one where no rows are wanted, so that loggers, tracing and connection
-// resolvers see it as any other. Nothing is run if nothing was built.
-func run(db *gorm.DB, dest any, build func(clause.Builder) error) error {
+// run builds a statement and runs it through GORM's row processor, with a
+// function that reads a row, or its raw one where none are wanted: loggers,
+// tracing and connection resolvers see it as any other, and nothing that caches
+// queries does. Nothing is run if nothing was built.
+func run(db *gorm.DB, read func(*sql.Rows) error, build func(clause.Builder) error) error {
 	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
-	tx.Statement.SkipHooks = true // AfterFind, where join rows are read back
 	if err := build(tx.Statement); err != nil {
 		return err
 	}
 	if tx.Statement.SQL.Len() == 0 {
 		return nil
 	}
-	if dest == nil {
+	if read == nil {
 		return tx.Callback().Raw().Execute(tx).Error
-	}
-	tx.Statement.Dest = dest
-	return tx.Callback().Query().Execute(tx).Error
-}
-
-// rowsOf is run for rows that the caller reads, and closes. In DryRun there are
-// none. tx is what gorm.DB.ScanRows wants.
-func rowsOf(db *gorm.DB, build func(clause.Builder) error) (rows *sql.Rows, tx *gorm.DB, err error) {
-	tx = db.Session(&gorm.Session{NewDB: true, Initialized: true})
-	if err := build(tx.Statement); err != nil {
-		return nil, tx, err
 	}
 	tx.Statement.Settings.Store("rows", true) // as gorm.DB.Rows does
 	tx = tx.Callback().Row().Execute(tx)
-	rows, _ = tx.Statement.Dest.(*sql.Rows)
-	return rows, db.Session(&gorm.Session{NewDB: true}), tx.Error
+	rows, _ := tx.Statement.Dest.(*sql.Rows)
+	if tx.Error != nil || rows == nil {
+		return tx.Error
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := read(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return tx.AddError(err) // translated, as GORM's own would be
+	}
+	return nil
 }
+
+// ignore reads nothing of a row.
+func ignore(*sql.Rows) error { return nil }
 
 // querier runs the catalogue's statements on db's connection, DryRun or not:
 // they only read.

@@ -31,6 +31,15 @@ func (l *links) keyed(target reflect.Value) bool {
 	return true
 }
 
+// known says whether a target has its primary key too, where the relation refers
+// to another one.
+func (l *links) known(target reflect.Value) bool {
+	return l.keyed(target) && !slices.ContainsFunc(l.rel.FieldSchema.PrimaryFields, func(f *schema.Field) bool {
+		_, zero := f.ValueOf(l.db.Statement.Context, target)
+		return zero
+	})
+}
+
 // saveFirst says whether a target with a key goes through GORM's create whether
 // it is stored or not: FullSaveAssociations wants it updated, or the plan can't
 // see whether it is stored.
@@ -39,7 +48,7 @@ func (l *links) saveFirst() bool { return l.db.FullSaveAssociations || !l.plan.l
 // unsaved says whether there may be targets to save before the pairs are known.
 func (l *links) unsaved() bool {
 	return l.savesTargets() && (l.saveFirst() ||
-		slices.ContainsFunc(l.elements, func(e element) bool { return !l.keyed(e.target) }))
+		slices.ContainsFunc(l.elements, func(e element) bool { return !l.known(e.target) }))
 }
 
 // saveTargets gives every target its key: those that have none are looked up by
@@ -51,7 +60,7 @@ func (l *links) saveTargets() error {
 	for _, e := range l.elements {
 		switch pointer := e.target.Interface(); {
 		case seen[pointer]:
-		case l.keyed(e.target):
+		case l.known(e.target), l.keyed(e.target) && len(l.plan.naturals) == 0:
 			keyed = append(keyed, e.target)
 		default:
 			keyless = append(keyless, e.target)
@@ -61,11 +70,6 @@ func (l *links) saveTargets() error {
 	missing, err := l.resolve(keyless)
 	if err != nil || !l.savesTargets() {
 		return err
-	}
-	for _, target := range missing {
-		if err := l.creatable(target); err != nil {
-			return err
-		}
 	}
 	if l.saveFirst() {
 		if l.db.FullSaveAssociations { // the found ones are updated too
@@ -167,39 +171,6 @@ func (l *links) naturalText(target reflect.Value) string {
 // without returns the values of a that are not in b.
 func without(a, b []reflect.Value) []reflect.Value {
 	return slices.DeleteFunc(slices.Clone(a), func(v reflect.Value) bool { return slices.Contains(b, v) })
-}
-
-// creatable refuses a target that would have no reference value after its
-// create either: nothing fills it in.
-func (l *links) creatable(target reflect.Value) error {
-	model := l.rel.FieldSchema
-	if l.db.DryRun || !l.db.Statement.SkipHooks && (model.BeforeCreate || model.BeforeSave) {
-		return nil
-	}
-	for _, ref := range l.rel.References {
-		if ref.OwnPrimaryKey || ref.PrimaryKey == nil {
-			continue
-		}
-		field := ref.PrimaryKey
-		if _, zero := field.ValueOf(l.db.Statement.Context, target); zero && !field.HasDefaultValue &&
-			field.AutoCreateTime == 0 && field.AutoUpdateTime == 0 && !l.filled(field) {
-			return l.zeroReference(ref, l.elementOf(target))
-		}
-	}
-	return nil
-}
-
-// elementOf is the first element that holds a target.
-func (l *links) elementOf(target reflect.Value) element {
-	i := slices.IndexFunc(l.elements, func(e element) bool { return e.target == target })
-	return l.elements[max(i, 0)]
-}
-
-// filled says whether a belongs-to of the target may give the field its value.
-func (l *links) filled(field *schema.Field) bool {
-	return slices.ContainsFunc(l.rel.FieldSchema.Relationships.BelongsTo, func(r *schema.Relationship) bool {
-		return slices.ContainsFunc(r.References, func(ref *schema.Reference) bool { return ref.ForeignKey == field })
-	})
 }
 
 // targetsOf are the targets of pairs.

@@ -18,6 +18,10 @@ type Table struct {
 	// CanSelect says that the role may read every row, CanLock that it may lock
 	// them too.
 	CanSelect, CanLock bool
+	MaySelect          bool // it may read some of them
+	// Uncommitted says that this transaction has made or altered the table or
+	// one of its keys: what was read may never come to be.
+	Uncommitted bool
 
 	holds func(query Query, key *Key, columns []string, values []any) (bool, error)
 }

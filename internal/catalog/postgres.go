@@ -44,6 +44,10 @@ const postgres = `SELECT CAST(json_build_object(
       JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
     'table', CAST(f.confrelid AS bigint)))
   FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'),
+'MaySelect', has_any_column_privilege(c.oid, 'SELECT'),
+'Uncommitted', EXISTS (SELECT FROM (SELECT c.xmin AS xmin UNION ALL
+    SELECT i.xmin FROM pg_index i WHERE i.indrelid = c.oid) AS made
+  WHERE CAST(CAST(made.xmin AS text) AS bigint) = txid_current_if_assigned() % 4294967296),
 'CanSelect', has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid),
 'CanLock', c.relkind IN ('r', 'p') AND has_any_column_privilege(c.oid, 'UPDATE')
 ) AS text) FROM pg_class c WHERE c.oid = to_regclass($1)`

@@ -23,7 +23,7 @@ func SQLite(query Query, name string, spellings []string) (*Table, error) {
 	if i := strings.IndexByte(name, '.'); i >= 0 {
 		database, name = name[:i], name[i+1:]
 	}
-	table := &Table{CanSelect: true, holds: holdsSQLite}
+	table := &Table{CanSelect: true, MaySelect: true, holds: holdsSQLite}
 	var primary []string
 	rows, err := query("SELECT name, pk FROM pragma_table_xinfo(?, ?) ORDER BY pk, cid", name, database)
 	err = scan(rows, err, func(rows *sql.Rows) error {

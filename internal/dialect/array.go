@@ -94,6 +94,11 @@ func Text(v any, typ string) (text string, null bool, err error) {
 		return bytesText(v, typ), false, nil
 	case time.Time:
 		return timeText(v), false, nil
+	case time.Duration:
+		if typ == "interval" {
+			return strconv.FormatInt(v.Microseconds(), 10) + " microseconds", false, nil
+		}
+		return strconv.FormatInt(int64(v), 10), false, nil
 	case driver.Valuer:
 		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
 			return "", true, nil // as database/sql does with a nil *Valuer
@@ -108,6 +113,35 @@ func Text(v any, typ string) (text string, null bool, err error) {
 		return Text(inner, typ)
 	}
 	return kindText(reflect.ValueOf(v), typ)
+}
+
+// Plain says whether a value of any column may travel as Text: whether what a
+// driver makes of it does not depend on more than the value.
+func Plain(v any) bool {
+	if valuer, ok := v.(driver.Valuer); ok {
+		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
+			return true
+		}
+		inner, err := valuer.Value()
+		_, again := inner.(driver.Valuer)
+		return err == nil && !again && Plain(inner)
+	}
+	switch v.(type) {
+	case nil, string, []byte, time.Time, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
+		return true
+	case time.Duration:
+		return false
+	}
+	rv := reflect.ValueOf(v)
+	switch rv.Kind() {
+	case reflect.Pointer:
+		return rv.IsNil() || Plain(rv.Elem().Interface())
+	case reflect.Bool, reflect.String, reflect.Float32, reflect.Float64,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return true
+	}
+	return false
 }
 
 // kindText is Text for named types, pointers and arrays.
@@ -135,6 +169,9 @@ func kindText(v reflect.Value, typ string) (string, bool, error) {
 	case reflect.String:
 		return v.String(), false, nil
 	case reflect.Slice, reflect.Array:
+		if _, own := v.Interface().(encoding.TextMarshaler); own && typ != "bytea" {
+			return ownText(v) // net.IP
+		}
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			b := make([]byte, v.Len())
 			reflect.Copy(reflect.ValueOf(b), v)

@@ -22,7 +22,8 @@ type Side struct {
 	Refs  []int    // which of Link.Refs belong to this side
 	Keys  []string // the columns of Table that they refer to, in the same order
 	Check bool     // look whether the row is stored
-	Lock  bool     // and hold it until the transaction ends
+	Bound bool     // a foreign key keeps it stored as long as it is linked
+	Lock  string   // and hold it until the transaction ends: the strength, if any
 }
 
 // Assign is a column with the value that an update gives it.
@@ -41,7 +42,6 @@ type Link struct {
 	Where         string   // predicate of the arbiter, as the catalogue has it
 	Live          []Assign // what a row has that is not soft-deleted
 	Dead          bool     // a soft-deleted row takes the arbiter's key
-	Probe         bool     // look for stored rows before inserting
 	Guarded       bool     // take turns with the other writers first
 }
 
@@ -103,6 +103,8 @@ type Linker interface {
 // are found; its rows have a column isolation.
 type Guard interface {
 	Guard(b clause.Builder, c *Call) error
+	// Hold locks the call's owners, which may have to come before the guard.
+	Hold(b clause.Builder, c *Call) error
 }
 
 // Opener is a Dialect whose transactions have to begin with a statement, before

@@ -23,7 +23,9 @@ import (
 // transaction if the owner or target were deleted after the snapshot. So both
 // are locked first (FOR KEY SHARE, the lock that the check itself takes, in key
 // order): a row whose deletion commits in the meantime drops out of the locked
-// set, is reported as not stored, and nothing is written.
+// set, is reported as not stored, and nothing is written. Owners that the call
+// is going to update are locked as that update will (FOR NO KEY UPDATE), so that
+// all calls take an owner before its join rows.
 //
 // Under REPEATABLE READ and SERIALIZABLE, a conflict with a row that the
 // snapshot does not show is 40001, from the database, for the caller to retry.
@@ -58,6 +60,18 @@ func (Postgres) Guard(b clause.Builder, c *Call) error {
 		return err
 	}
 	w.sql(") AS a (k) ORDER BY 1) AS slots")
+	return nil
+}
+
+// Hold locks the owners.
+func (p Postgres) Hold(b clause.Builder, c *Call) error {
+	w, owner := writer{b}, c.Owner
+	if err := p.rows(w, c, "m2m_known"); err != nil {
+		return err
+	}
+	owner.Check, owner.Bound = true, false
+	p.stored(w, owner, "m2m_owners")
+	w.sql(" SELECT count(*) AS n FROM m2m_owners")
 	return nil
 }
 
@@ -135,10 +149,10 @@ func (p Postgres) Load(b clause.Builder, c *Call, columns []string) error {
 	return nil
 }
 
-// asked writes the first common table expressions: the rows of the call, as
-// m2m_asked (k1…, x1…, n, and with find the state s).
-func (p Postgres) asked(w writer, c *Call, find bool) error {
-	w.sql("WITH ", map[bool]string{true: "m2m_rows", false: "m2m_asked"}[find], " AS (SELECT * FROM unnest(")
+// rows writes the first common table expression, the rows of the call (k1…, x1…,
+// n).
+func (p Postgres) rows(w writer, c *Call, as string) error {
+	w.sql("WITH ", as, " AS (SELECT * FROM unnest(")
 	for i, ref := range c.Refs {
 		if i > 0 {
 			w.sql(", ")
@@ -162,18 +176,34 @@ func (p Postgres) asked(w writer, c *Call, find bool) error {
 		}
 	}
 	w.sql(", n))")
+	return nil
+}
+
+// asked writes the rows as m2m_asked, and with find their state s. What is
+// linked already is found first: a foreign key keeps its two ends, and they need
+// no lock.
+func (p Postgres) asked(w writer, c *Call, find bool) error {
 	if !find {
-		return nil
+		return p.rows(w, c, "m2m_asked")
 	}
+	if err := p.rows(w, c, "m2m_rows"); err != nil {
+		return err
+	}
+	w.sql(", m2m_known AS (SELECT r.*, CASE")
+	w.stored(c)
+	w.sql(" ELSE 'n' END AS p FROM m2m_rows AS r)")
 	p.stored(w, c.Owner, "m2m_owners")
 	p.stored(w, c.Target, "m2m_targets")
-	w.sql(", m2m_asked AS (SELECT r.*, CASE")
-	p.missing(w, c.Owner, "o", NoOwner)
-	p.missing(w, c.Target, "t", NoTarget)
-	if c.Probe {
-		w.stored(c)
+	w.sql(", m2m_asked AS (SELECT r.*, ")
+	if c.Owner.Check || c.Target.Check {
+		w.sql("CASE")
+		p.missing(w, c.Owner, "o", NoOwner)
+		p.missing(w, c.Target, "t", NoTarget)
+		w.sql(" ELSE r.p END")
+	} else {
+		w.sql("r.p")
 	}
-	w.sql(" ELSE 'n' END AS s FROM m2m_rows AS r")
+	w.sql(" AS s FROM m2m_known AS r")
 	p.joinStored(w, c.Owner, "m2m_owners", "o")
 	p.joinStored(w, c.Target, "m2m_targets", "t")
 	w.sql(")")
@@ -191,9 +221,13 @@ func (p Postgres) stored(w writer, s Side, as string) {
 	w.table(s.Table)
 	w.sql(" AS s WHERE (")
 	w.names("s.", s.Keys...)
-	w.sql(") IN (SELECT ", s.columns(""), " FROM m2m_rows)")
-	if s.Lock {
-		w.sql(" ORDER BY ", ordinals(len(s.Keys)), " FOR KEY SHARE OF s")
+	w.sql(") IN (SELECT ", s.columns(""), " FROM m2m_known")
+	if s.Bound {
+		w.sql(" WHERE p <> 'e'")
+	}
+	w.sql(")")
+	if s.Lock != "" {
+		w.sql(" ORDER BY ", ordinals(len(s.Keys)), " FOR ", s.Lock, " OF s")
 	}
 	w.sql(")")
 }
@@ -215,11 +249,16 @@ func (p Postgres) joinStored(w writer, s Side, from, as string) {
 }
 
 func (p Postgres) missing(w writer, s Side, as string, state State) {
-	if s.Check {
-		w.sql(" WHEN ", as, ".")
-		w.name(s.Keys[0])
-		w.sql(" IS NULL THEN '", string(state), "'")
+	if !s.Check {
+		return
 	}
+	w.sql(" WHEN ")
+	if s.Bound {
+		w.sql("r.p <> 'e' AND ")
+	}
+	w.sql(as, ".")
+	w.name(s.Keys[0])
+	w.sql(" IS NULL THEN '", string(state), "'")
 }
 
 // written writes the insert as an expression of its own, m2m_written. DISTINCT
