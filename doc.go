@@ -14,6 +14,9 @@
 //   - Only a conflict on the pair's own unique key is passed over. Any other
 //     violation (a second unique key, a CHECK, a foreign key) reaches the caller.
 //   - A stored target is linked, not inserted again: its create hooks do not run.
+//   - A target without a key is known by a unique key that its table has (a name,
+//     say): found, created, or what a faster writer has created. Each element
+//     in memory ends with its own row's key (see [NaturalKey], [DeletedTargets]).
 //   - A link that was soft-deleted comes back (see [DeletedLinks]).
 //   - A transaction that the caller began is never aborted by something that the
 //     plugin only tries, and nothing is retried inside it.
@@ -25,6 +28,14 @@
 // own writers (see [NoUniqueKey]); writers that go past the plugin can still
 // store the pair twice. docs/semantics.md has every call with the SQL that it
 // sends, and each difference from stock GORM.
+//
+// Only targets of many-to-many relations are found by their unique keys;
+// belongs-to and has-one parents and has-many children are saved by GORM.
+//
+// # Functions
+//
+// [GetOrCreate] finds or inserts one row by its unique key, the through row
+// above all. [LinkKeys] links by keys alone.
 //
 // # Options
 //

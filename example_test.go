@@ -1,6 +1,7 @@
 package m2msafe_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -151,6 +152,79 @@ func ExampleNoUniqueKey() {
 	// Output:
 	// true
 	// mend it with: CREATE UNIQUE INDEX "idx_memberships_group_id_user_id" ON "memberships" ("group_id", "user_id")
+}
+
+// The row with the model's unique key, stored or not: of several callers at the
+// same time exactly one is told that it created it.
+func ExampleGetOrCreate() {
+	db, done := exampleDB()
+	defer done()
+	_ = db.Use(m2msafe.New())
+	ctx := context.Background()
+
+	for range 2 {
+		membership := Membership{UserID: 1, GroupID: 2}
+		created, err := m2msafe.GetOrCreate(ctx, db, &membership)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(created, membership.Role)
+	}
+	// Output:
+	// true member
+	// false member
+}
+
+// Keys are enough: neither the user nor the groups are loaded.
+func ExampleLinkKeys() {
+	db, done := exampleDB()
+	defer done()
+	_ = db.Use(m2msafe.New())
+	ctx := context.Background()
+	_ = db.Model(&User{ID: 1}).Association("Groups").Append(&Group{ID: 1})
+
+	links, err := m2msafe.LinkKeys(ctx, db, &User{}, "Groups", 1, 1, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, link := range links {
+		fmt.Println(link.TargetKey, link.Outcome)
+	}
+	// Output:
+	// [1] existing
+	// [2] created
+}
+
+// Customer is known by an e-mail address, and has a telephone number that
+// nobody else has.
+type Customer struct {
+	ID    uint
+	Email string `gorm:"uniqueIndex"`
+	Phone string `gorm:"uniqueIndex"`
+}
+
+// Newsletter has Customers.
+type Newsletter struct {
+	ID        uint
+	Customers []Customer `gorm:"many2many:subscriptions"`
+}
+
+// Two unique keys of one target may belong to two rows, which is an error.
+// Where the app knows which of them says who somebody is, it names it.
+func ExampleNaturalKey() {
+	db, done := exampleDB()
+	defer done()
+	_ = db.AutoMigrate(&Newsletter{}, &Customer{})
+	db.Create(&[]Customer{{Email: "ann@x.org", Phone: "1"}, {Email: "bob@x.org", Phone: "2"}})
+	db.Create(&Newsletter{ID: 1})
+	_ = db.Use(m2msafe.New(m2msafe.NaturalKey(&Customer{}, "Email")))
+
+	ann := Customer{Email: "ann@x.org", Phone: "2"} // the telephone was Bob's
+	if err := db.Model(&Newsletter{ID: 1}).Association("Customers").Append(&ann); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ann.ID, ann.Phone)
+	// Output: 1 1
 }
 
 // A LinkError says which links could not be written.

@@ -145,7 +145,8 @@ func firstDifference(want, got string) string {
 // docBlock is a statement that the documentation shows.
 var docBlock = regexp.MustCompile("(?s)<!-- golden: (\\w+) -->\n```sql\n(.*?)```\n")
 
-// The documentation shows a golden file's link statement, wrapped for reading.
+// The documentation shows the statements of a golden file that look up, insert,
+// link or lock, wrapped for reading.
 func TestTheDocumentationShowsTheGoldenStatements(t *testing.T) {
 	const path = "docs/semantics.md"
 	doc, err := os.ReadFile(path)
@@ -158,7 +159,7 @@ func TestTheDocumentationShowsTheGoldenStatements(t *testing.T) {
 		require.NoError(t, err, "%s shows a case that is not there", path)
 		var shown []string
 		for _, line := range strings.Split(string(file), "\n") {
-			if strings.HasPrefix(line, "WITH ") || strings.Contains(line, "pg_advisory_xact_lock") {
+			if strings.HasPrefix(line, "WITH ") || strings.HasPrefix(line, "INSERT INTO ") || strings.Contains(line, "pg_advisory_xact_lock") {
 				shown = append(shown, line)
 			}
 		}

@@ -37,6 +37,11 @@ func append32(db *gorm.DB) error {
 	return db.Model(&Article{ID: 1}).Association("Publications").Append(&Publication{ID: 3}, &Publication{ID: 2})
 }
 
+// storedTopics has the stories 1 to 8 and the topic 1, "go".
+func storedTopics(t *testing.T, db *gorm.DB) { topics(t, db, "go") }
+
+const storyTopics = `SELECT story_id, topic_id, name FROM story_topics LEFT JOIN topics ON topics.id = topic_id ORDER BY 1, 2`
+
 // The join models of the cases.
 type (
 	plainNote struct {
@@ -266,6 +271,55 @@ var goldenCases = []golden{
 			return db.Omit("Publications.*").Create(&Article{ID: 4, Publications: []Publication{{ID: 9}, {ID: 1}}}).Error
 		},
 		want: []string{},
+	},
+	{
+		name: "by_name", setup: storedTopics,
+		call: func(db *gorm.DB) error {
+			return db.Model(&Story{ID: 1}).Association("Topics").Append(&Topic{Name: "sql"}, &Topic{Name: "go"}, &Topic{Name: "sql"})
+		},
+		query: storyTopics, want: []string{"1|1|go", "1|2|sql"},
+	},
+	{
+		name: "by_name_settled", setup: storedTopics,
+		call: func(db *gorm.DB) error {
+			hooks := &topicHooks{before: func(topic *Topic) {
+				if topic.Name == "b" { // by another writer, on a connection of its own
+					_ = db.Exec(`INSERT INTO topics (id, name) VALUES (10, 'b')`)
+				}
+			}}
+			return db.WithContext(hooks.context()).Model(&Story{ID: 1}).Association("Topics").
+				Append(&Topic{Name: "a"}, &Topic{Name: "b"}, &Topic{Name: "c"})
+		},
+		query: storyTopics, want: []string{"1|2|a", "1|4|c", "1|10|b"},
+	},
+	{
+		name: "get_or_create", setup: storedTopics,
+		call: func(db *gorm.DB) error {
+			for _, name := range []string{"go", "sql"} {
+				if _, err := m2msafe.GetOrCreate(db.Statement.Context, db, &Topic{Name: name}); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		query: `SELECT id, name FROM topics ORDER BY 1`, want: []string{"1|go", "2|sql"},
+	},
+	{
+		name: "get_or_create_locked", setup: seeded(`CREATE TABLE loose (name text, note text)`),
+		call: func(db *gorm.DB) error {
+			_, err := m2msafe.GetOrCreate(db.Statement.Context, db, &loose{Name: "go"},
+				m2msafe.NaturalKey(&loose{}, "Name"), m2msafe.NoUniqueKey(m2msafe.Lock))
+			return err
+		},
+		query: `SELECT name FROM loose`, want: []string{"go"},
+	},
+	{
+		name: "link_keys", setup: seeded(),
+		call: func(db *gorm.DB) error {
+			_, err := m2msafe.LinkKeys(db.Statement.Context, db, &Article{}, "Publications", 1, 3, 2)
+			return err
+		},
+		want: []string{"1|2", "1|3"},
 	},
 	{
 		name: "no_transaction", config: gorm.Config{SkipDefaultTransaction: true}, setup: seeded(),

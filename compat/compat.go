@@ -58,6 +58,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"JoinTables", joinTables},
 		{"JoinRows", joinRows},
 		{"Targets", targets},
+		{"Naturals", naturals},
 		{"Reports", reports},
 		{"Calls", calls},
 		{"Errors", failures},

@@ -10,6 +10,7 @@ require (
 	gorm.io/driver/sqlite v1.6.0
 	gorm.io/gorm v1.31.2
 	gorm.io/plugin/soft_delete v1.2.1
+	pgregory.net/rapid v1.3.0
 )
 
 require (

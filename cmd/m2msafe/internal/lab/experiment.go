@@ -81,6 +81,9 @@ type Relation struct {
 	// NewTargets says that targets may not be stored yet; the hand-written way
 	// then checks and inserts them too.
 	NewTargets bool
+	// ByName says that targets come with a name and no ID, and that names are
+	// unique in the database; the hand-written way then looks for the name.
+	ByName bool
 }
 
 // rowsOf makes a slice of join rows, as the hand-written way creates them, from
@@ -106,6 +109,7 @@ type Append struct {
 	Owner   Entity
 	Targets []Entity
 	Inverse bool
+	Maps    bool // the targets are given as maps
 }
 
 // Entity is a model with a [Row] in it.
@@ -180,7 +184,7 @@ func always(n int) func(Size) int { return func(Size) int { return n } }
 
 // All is the list of experiments, in the order of the report.
 func All() []*Experiment {
-	return slices.Concat(originExperiments(), raceExperiments(), joinTableExperiments(), costExperiments())
+	return slices.Concat(originExperiments(), raceExperiments(), naturalKeyExperiments(), joinTableExperiments(), costExperiments())
 }
 
 // Choose returns the experiments of those names, in the report's order; all of

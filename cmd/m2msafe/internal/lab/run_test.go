@@ -81,6 +81,39 @@ func TestEveryFaultOfThePluginIsSeen(t *testing.T) {
 			func(t *testing.T, r *Result) { require.Equal(t, Damage{Lost: 40}, r.Damage) },
 		},
 		{
+			"it links by name and leaves the ID out", "by-name",
+			func(db *gorm.DB, _ *Relation, c Append) error {
+				return db.Exec(`INSERT INTO story_topics (story_id, topic_id) SELECT ?, id FROM topics WHERE name = ?`,
+					c.Owner.row().ID, c.Targets[0].row().Name).Error
+			},
+			func(t *testing.T, r *Result) { require.Equal(t, Damage{Wrong: 50}, r.Damage) },
+		},
+		{
+			"it swaps two IDs", "mixed",
+			func(db *gorm.DB, rel *Relation, c Append) error {
+				err := checkThenInsert(db, rel, c)
+				one, other := c.Targets[0].row(), c.Targets[1].row()
+				one.ID, other.ID = other.ID, one.ID
+				return err
+			},
+			func(t *testing.T, r *Result) {
+				require.Zero(t, r.Failed())
+				require.NotZero(t, r.Wrong)
+				require.Zero(t, r.Lost)
+			},
+		},
+		{
+			"it mixes up IDs, as stock GORM does", "mixed", appendTargets,
+			func(t *testing.T, r *Result) {
+				require.NotZero(t, r.Wrong)
+				require.NotZero(t, r.Lost)
+			},
+		},
+		{
+			"it fails on maps, as stock GORM does", "maps", appendTargets,
+			func(t *testing.T, r *Result) { require.Equal(t, map[string]int{"unique": 200}, r.Errors) },
+		},
+		{
 			"it runs hooks", "hooks", appendTargets,
 			func(t *testing.T, r *Result) { require.EqualValues(t, 400, *r.Effect) },
 		},

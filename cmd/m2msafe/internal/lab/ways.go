@@ -44,7 +44,27 @@ func appendTargets(db *gorm.DB, rel *Relation, call Append) error {
 	if call.Inverse {
 		field = rel.Inverse
 	}
+	if call.Maps {
+		return appendMaps(db.Model(call.Owner).Association(field), call.Targets)
+	}
 	return db.Model(call.Owner).Association(field).Append(values(call.Targets))
+}
+
+// appendMaps gives the targets as maps. What they have become stands in the
+// owner's field, where an app would look for it.
+func appendMaps(association *gorm.Association, targets []Entity) error {
+	var maps []any
+	for _, target := range targets {
+		maps = append(maps, map[string]any{"name": target.row().Name})
+	}
+	if err := association.Append(maps...); err != nil {
+		return err
+	}
+	field := reflect.Indirect(association.Relationship.Field.ReflectValueOf(association.DB.Statement.Context, association.DB.Statement.ReflectValue))
+	for i, target := range targets {
+		*target.row() = *field.Index(field.Len() - len(targets) + i).Interface().(Entity).row()
+	}
+	return nil
 }
 
 // values is what a person would give to Append: the one target, or a slice of
@@ -64,7 +84,11 @@ func values(targets []Entity) any {
 // insert the others. Between the two anything may happen.
 func checkThenInsert(db *gorm.DB, rel *Relation, call Append) error {
 	if rel.NewTargets {
-		if err := createMissing(db, call.Targets); err != nil {
+		create := createMissing
+		if rel.ByName {
+			create = createMissingNames
+		}
+		if err := create(db, call.Targets); err != nil {
 			return err
 		}
 	}
@@ -101,6 +125,32 @@ func createMissing(db *gorm.DB, targets []Entity) error {
 	stored := set(there)
 	for _, target := range targets {
 		if stored[target.row().ID] {
+			continue
+		}
+		if err := db.Create(target).Error; err != nil {
+			return fmt.Errorf("target %s: %w", target.row().Name, err)
+		}
+	}
+	return nil
+}
+
+// createMissingNames is the same for targets that are known by their names: read
+// which are there, insert the others.
+func createMissingNames(db *gorm.DB, targets []Entity) error {
+	names := make([]string, len(targets))
+	for i, target := range targets {
+		names[i] = target.row().Name
+	}
+	var there []Row
+	if err := db.Model(targets[0]).Where("name IN ?", names).Find(&there).Error; err != nil {
+		return err
+	}
+	stored := make(map[string]uint, len(there))
+	for _, row := range there {
+		stored[row.Name] = row.ID
+	}
+	for _, target := range targets {
+		if target.row().ID = stored[target.row().Name]; target.row().ID != 0 {
 			continue
 		}
 		if err := db.Create(target).Error; err != nil {
