@@ -152,7 +152,7 @@ func check(creating bool) func(*gorm.DB) {
 			}
 			if !fits && len(l.elements) > 0 && l.planned() == nil {
 				err := l.throughFits()
-				misfit, fits = l.failure(err, nil, ""), err == nil
+				misfit, fits = l.failure(ErrOption, err, ""), err == nil
 			}
 		}
 		// Of nested statements one or the other may have nothing to do with it.

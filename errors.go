@@ -83,7 +83,7 @@ func (e *LinkError) Error() string {
 	}
 	fmt.Fprintf(&b, "m2msafe: %s (%s %s): ", e.Relation, kind, e.JoinTable)
 	if e.Err != nil {
-		b.WriteString(e.Err.Error())
+		b.WriteString(strings.TrimPrefix(e.Err.Error(), "m2msafe: "))
 	} else {
 		b.WriteString("links not written")
 	}

@@ -137,7 +137,7 @@ func TestTheErrorsOfALink(t *testing.T) {
 	}
 }
 
-func TestGORMsSentinelIsFoundOnceUnderTranslateError(t *testing.T) {
+func TestGORMsSentinelIsFoundUnderTranslateError(t *testing.T) {
 	db := connect(t, pgtest.DSN(t), &gorm.Config{TranslateError: true, Logger: newLogbook()})
 	require.NoError(t, db.Use(m2msafe.New()))
 	joined(&booking{}, `INSERT INTO article_publications VALUES (3, 3, 7)`)(t, db)
@@ -145,5 +145,4 @@ func TestGORMsSentinelIsFoundOnceUnderTranslateError(t *testing.T) {
 	var failed *m2msafe.LinkError
 	require.ErrorAs(t, err, &failed)
 	assert.ErrorIs(t, err, gorm.ErrDuplicatedKey)
-	assert.Len(t, failed.Unwrap(), 1)
 }

@@ -47,20 +47,8 @@ func (l *links) planNaturals(p *plan) (err error) {
 			named != nil && !catalog.SameColumns(key.Columns, named) {
 			continue
 		}
-		n := natural{name: key.Name, living: key.Where != "", arbiter: key.Columns, where: key.Where}
-		for _, column := range key.Columns {
-			field, stored := model.FieldsByDBName[column], p.target.Column(column)
-			if field == nil || stored == nil || !field.Readable {
-				break
-			}
-			if slices.ContainsFunc(p.living, func(a dialect.Assign) bool { return a.Column == column }) {
-				n.living = true // unique among the living, and equal in all of them
-				continue
-			}
-			n.fields = append(n.fields, field)
-			n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
-		}
-		if len(n.fields) == 0 || len(n.fields) < len(key.Columns)-len(p.living) {
+		n, ok := l.naturalOf(p, key)
+		if !ok {
 			continue
 		}
 		covers, err := l.coversLiving(p, key)
@@ -73,9 +61,41 @@ func (l *links) planNaturals(p *plan) (err error) {
 	}
 	if named != nil && len(p.naturals) == 0 {
 		return l.fail(ErrNoUniqueKey, nil, "the natural key named for "+model.Name+" is no unique key of "+model.Table+
-			"; mend it with: CREATE UNIQUE INDEX ON "+l.db.Statement.Quote(clause.Table{Name: model.Table})+" ("+strings.Join(named, ", ")+")")
+			"; mend it with: CREATE UNIQUE INDEX "+l.db.Statement.Quote("idx_"+strings.ReplaceAll(model.Table, ".", "_")+"_"+strings.Join(named, "_"))+
+			" ON "+l.db.Statement.Quote(clause.Table{Name: model.Table})+" ("+l.quoted(named)+")")
 	}
 	return nil
+}
+
+func (l *links) quoted(columns []string) string {
+	quoted := make([]string, len(columns))
+	for i, c := range columns {
+		quoted[i] = l.db.Statement.Quote(clause.Column{Name: c})
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// naturalOf makes a natural key of a unique key, if all of its columns are the
+// model's, besides soft-delete columns that are equal in all living rows.
+func (l *links) naturalOf(p *plan, key *catalog.Key) (natural, bool) {
+	n := natural{name: key.Name, living: key.Where != "", arbiter: key.Columns, where: key.Where}
+	for i, column := range key.Columns {
+		field, stored := l.rel.FieldSchema.FieldsByDBName[column], p.target.Column(column)
+		if field == nil || stored == nil || !field.Readable {
+			return n, false
+		}
+		soft := slices.IndexFunc(p.living, func(a dialect.Assign) bool { return a.Column == column })
+		switch {
+		case soft >= 0 && p.living[soft].Value == nil && !key.NullsEqual:
+			return n, false // NULLs differ: it keeps no two living rows apart
+		case soft >= 0:
+			n.living = true
+		default:
+			n.fields = append(n.fields, field)
+			n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type, Collation: key.Collation(i)})
+		}
+	}
+	return n, len(n.fields) > 0
 }
 
 // coversLiving says whether a key of the targets' table holds for every living

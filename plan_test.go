@@ -203,7 +203,7 @@ func TestTheLockIsRefusedWhereTheSnapshotIsOlder(t *testing.T) {
 	seed(t, db, 3)
 	exec(t, db, `ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)
 	for level, refused := range map[sql.IsolationLevel]bool{
-		sql.LevelReadCommitted: false, sql.LevelRepeatableRead: true, sql.LevelSerializable: false,
+		sql.LevelReadCommitted: false, sql.LevelRepeatableRead: true, sql.LevelSerializable: true,
 	} {
 		err := db.Transaction(func(tx *gorm.DB) error {
 			err := linkOne(tx, 1)

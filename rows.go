@@ -111,7 +111,11 @@ func (l *links) throughFits() error {
 	values, isMap := l.settings.through.(map[string]any)
 	if !isMap {
 		if reflect.Indirect(reflect.ValueOf(l.settings.through)).Type() != l.rel.JoinTable.ModelType {
-			return fmt.Errorf("%w: Through: %T is not the join model", ErrOption, l.settings.through)
+			model := l.rel.JoinTable.ModelType.String()
+			if l.rel.JoinTable.ModelType.Name() == "" {
+				model = "of " + l.rel.JoinTable.Table // GORM's own, without a name
+			}
+			return fmt.Errorf("Through: %s is not the join model %s", reflect.Indirect(reflect.ValueOf(l.settings.through)).Type(), model)
 		}
 		return nil
 	}
@@ -121,7 +125,7 @@ func (l *links) throughFits() error {
 			column = field.DBName
 		}
 		if l.plan.table.Column(column) == nil {
-			return fmt.Errorf("%w: Through: the join table has no column %q", ErrOption, name)
+			return fmt.Errorf("Through: the join table has no column %q", name)
 		}
 	}
 	return nil

@@ -3,8 +3,10 @@ package m2msafe
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe/internal/dialect"
@@ -123,8 +125,8 @@ func (l *links) settled(targets []reflect.Value, rows []found, created bool) err
 // where it belongs: nothing was set before in the columns that it fills, and
 // there are as many rows as targets.
 func (c *creation) trusted(db *gorm.DB) bool {
-	for _, zeros := range c.before {
-		for _, zero := range zeros {
+	for i := range db.Statement.ReflectValue.Len() {
+		for _, zero := range c.before[db.Statement.ReflectValue.Index(i).Interface()] {
 			if !zero {
 				return false
 			}
@@ -139,31 +141,33 @@ func (l *links) deletedTarget(f found) error {
 	return err
 }
 
-// wake revives dead targets, by one update.
+// wake revives dead targets.
 func (l *links) wake(rows []found) error {
-	keys := make([]any, len(rows))
-	primary := l.rel.FieldSchema.PrioritizedPrimaryField
-	if primary == nil {
-		return l.deletedTarget(rows[0])
-	}
-	for i, f := range rows {
-		keys[i], _ = primary.ValueOf(l.db.Statement.Context, f.row)
-	}
+	ctx, model := l.db.Statement.Context, l.rel.FieldSchema
 	updates := map[string]any{}
 	for _, a := range l.plan.wake {
 		updates[a.Column] = a.Value
 	}
-	tx := l.db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Unscoped().
-		Model(reflect.New(l.rel.FieldSchema.ModelType).Interface())
-	err := tx.Where(map[string]any{primary.DBName: keys}).Updates(updates).Error
-	for _, f := range rows {
-		for _, a := range l.plan.wake {
-			if field := l.rel.FieldSchema.LookUpField(a.Column); field != nil && err == nil {
-				err = field.Set(l.db.Statement.Context, f.row, a.Value)
+	chunk := l.plan.dialect.Parameters() / (2 * max(1, len(model.PrimaryFields)))
+	for part := range slices.Chunk(rows, chunk) {
+		keys := make([][]any, len(part))
+		for i, f := range part {
+			keys[i] = l.primary(f.row)
+			for _, a := range l.plan.wake {
+				if err := model.LookUpField(a.Column).Set(ctx, f.row, a.Value); err != nil {
+					return err
+				}
 			}
 		}
+		column, values := schema.ToQueryValues(model.Table, model.PrimaryFieldDBNames, keys)
+		err := l.db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Unscoped().
+			Model(reflect.New(model.ModelType).Interface()).
+			Where(clause.IN{Column: column, Values: values}).UpdateColumns(updates).Error
+		if err != nil {
+			return l.createError(err)
+		}
 	}
-	return l.createError(err)
+	return nil
 }
 
 // assigned splits assignments.

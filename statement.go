@@ -134,10 +134,7 @@ func run(db *gorm.DB, read func(*sql.Rows) error, build func(clause.Builder) err
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return tx.AddError(err) // translated, as GORM's own would be
-	}
-	return nil
+	return rows.Err()
 }
 
 // ignore reads nothing of a row.

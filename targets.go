@@ -106,6 +106,9 @@ func (l *links) resolve(targets []reflect.Value) (missing []reflect.Value, err e
 		}
 		known, stored = append(known, target), append(stored, rows[i])
 	}
+	if len(missing) > 0 && !l.savesTargets() {
+		return missing, nil // the call is going to fail on them: revive nothing
+	}
 	if len(dead) > 0 {
 		if err := l.wake(dead); err != nil {
 			return nil, err
@@ -122,15 +125,28 @@ func (l *links) createNew(targets []reflect.Value) error {
 	first := map[string]reflect.Value{}
 	var unique, plain, equal, to []reflect.Value
 	for _, target := range targets {
-		key := l.naturalText(target)
-		leader, again := first[key]
+		keys := l.naturalTexts(target)
+		var leader reflect.Value
+		for _, key := range keys {
+			known, again := first[key]
+			if again && leader.IsValid() && leader != known {
+				err := l.failure(ErrTargetConflict, nil, "by its natural keys it is two others of the call")
+				err.Targets = [][]any{l.primary(target)}
+				return err
+			}
+			if again {
+				leader = known
+			}
+		}
 		switch {
-		case key == "":
+		case len(keys) == 0:
 			plain = append(plain, target)
-		case again:
+		case leader.IsValid():
 			equal, to = append(equal, target), append(to, leader)
 		default:
-			first[key] = target
+			for _, key := range keys {
+				first[key] = target
+			}
 			unique = append(unique, target)
 		}
 	}
@@ -150,11 +166,12 @@ func (l *links) createNew(targets []reflect.Value) error {
 	for i, leader := range to {
 		leaders[i] = found{row: leader}
 	}
-	return l.adopt(equal, leaders, l.db.FullSaveAssociations)
+	return l.adopt(equal, leaders, l.settings.keysOnly || l.db.FullSaveAssociations)
 }
 
-// naturalText is a text of a target's first complete natural key.
-func (l *links) naturalText(target reflect.Value) string {
+// naturalTexts are texts of a target's complete natural keys.
+func (l *links) naturalTexts(target reflect.Value) []string {
+	var texts []string
 	for _, n := range l.plan.naturals {
 		if values, ok := l.naturalValues(n, target); ok {
 			text := n.name
@@ -162,8 +179,16 @@ func (l *links) naturalText(target reflect.Value) string {
 				t, _, _ := dialect.Text(v, "")
 				text += "\x00" + t
 			}
-			return text
+			texts = append(texts, text)
 		}
+	}
+	return texts
+}
+
+// naturalText is the first of them, or empty.
+func (l *links) naturalText(target reflect.Value) string {
+	if texts := l.naturalTexts(target); len(texts) > 0 {
+		return texts[0]
 	}
 	return ""
 }
@@ -209,7 +234,15 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 		}
 		tx.Statement.Settings.Store(creationKey, settled)
 	}
-	return l.createError(tx.Create(l.slice(targets).Interface()).Error)
+	// More parameters than this no statement takes; an app that sets
+	// CreateBatchSize knows better.
+	size := l.plan.dialect.Parameters() / max(1, len(l.rel.FieldSchema.DBNames))
+	if rows := l.slice(targets); tx.CreateBatchSize == 0 && len(targets) > size {
+		tx = tx.CreateInBatches(rows.Interface(), size)
+	} else {
+		tx = tx.Create(rows.Interface())
+	}
+	return l.createError(tx.Error)
 }
 
 // upsert is what GORM's create of associations does on a conflict, nothing where

@@ -25,7 +25,7 @@ var naturals = slices.Concat([]behaviour{
 	{"what hangs on found and new targets hangs on its own parent", naturalNested},
 	{"FullSaveAssociations updates the found and creates the rest", naturalFullSave},
 	{"under Omit of Rel.* stored names are linked and others refused", naturalOmit},
-}, naturalKinds, naturalDeaths, naturalReferences, naturalCalls, naturalRaces, naturalProperties)
+}, naturalKinds, naturalNames, naturalDeaths, naturalReferences, naturalCalls, naturalRaces, naturalProperties)
 
 // Essay is the owner of topics, by pointers and by values.
 type Essay struct {
@@ -46,10 +46,16 @@ type Topic struct {
 	Note     string
 	Score    int `gorm:"default:5"`
 	Rank     int `gorm:"default:(7)"`
-	ParentID *uint
-	Parent   *Topic
+	RealmID  *uint
+	Realm    *Realm
 	Sources  []Source
 	seen     bool // by AfterFind
+}
+
+// Realm is a topic's belongs-to.
+type Realm struct {
+	ID   uint
+	Name string
 }
 
 // Source is a topic's has-many.
@@ -77,7 +83,7 @@ const byName = `CREATE UNIQUE INDEX topics_name ON topics (name)`
 // desk is db with essays 1 to 3, topics s1 to s4 and the unique keys of the test.
 func desk(t testing.TB, db *gorm.DB, ddl ...string) *gorm.DB {
 	t.Helper()
-	require.NoError(t, db.AutoMigrate(&Topic{}, &Source{}, &Essay{}))
+	require.NoError(t, db.AutoMigrate(&Realm{}, &Topic{}, &Source{}, &Essay{}))
 	exec(t, db, `INSERT INTO essays (title, updated_at) VALUES ('e1', @t), ('e2', @t), ('e3', @t)`, map[string]any{"t": past})
 	exec(t, db, `INSERT INTO topics (name, lang, code, note, score, rank) VALUES
 		('s1', 'en', 'c1', 'n1', 51, 71), ('s2', 'en', 'c2', 'n2', 52, 72), ('s3', 'en', NULL, 'n3', 53, 73), ('s4', 'de', NULL, '', 54, 74)`)

@@ -16,6 +16,9 @@ import (
 	"github.com/m2msafe/m2msafe"
 )
 
+// To measure the races on stock GORM again:
+//
+//	M2MSAFE_STOCK=1 go test -run '/Naturals/eight' -v .
 var naturalRaces = []behaviour{
 	{"eight writers of the same fifty new names", raced(raceNames)},
 	{"eight writers of the same fifty new names, one name a call", raced(raceOneByOne)},
@@ -77,9 +80,6 @@ func race50(t testing.TB, db *gorm.DB, rounds int, call func(essay uint, elems [
 			sent[writer] = names(round)
 			return call(uint(writer+1), sent[writer])
 		})...)
-		if onStock {
-			t.Logf("round %d: %d of %d writers with an error", round, len(problems), raceWriters*(round+1))
-		}
 		keys := map[string]string{}
 		for _, row := range rows(t, db, `SELECT name || '|' || id, id FROM topics`) {
 			keys[row] = row
@@ -98,12 +98,14 @@ func race50(t testing.TB, db *gorm.DB, rounds int, call func(essay uint, elems [
 	return append(problems, counted(t, db, "essay_topics", "essay_id, topic_id", 50*raceWriters*rounds)...)
 }
 
-// Stock GORM: PostgreSQL NAMESPG of 20, SQLite NAMESLITE of 20.
+// Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20; all writers but the first of
+// each round break a foreign key.
 func raceNames(t testing.TB, db *gorm.DB) []string {
 	return race50(t, db, 8, func(essay uint, elems []*Topic) error { return addTopics(db, essay, elems...) })
 }
 
-// Stock GORM: PostgreSQL ONEPG of 20, SQLite ONELITE of 20.
+// Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20: 350 of 400 calls fail in each
+// run on either, one of eight writers finds each name free.
 func raceOneByOne(t testing.TB, db *gorm.DB) []string {
 	var failed atomic.Int32
 	problems := race50(t, db, 1, func(essay uint, elems []*Topic) error {
@@ -122,25 +124,27 @@ func raceOneByOne(t testing.TB, db *gorm.DB) []string {
 	return problems
 }
 
-// Stock GORM: PostgreSQL INSIDEPG of 20, SQLite INSIDELITE of 20.
+// Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20.
 func raceNamesInside(t testing.TB, db *gorm.DB) []string {
 	return race50(t, db, 4, func(essay uint, elems []*Topic) error {
 		return db.Transaction(func(tx *gorm.DB) error { return addTopics(tx, essay, elems...) })
 	})
 }
 
-// Stock GORM: PostgreSQL FOLDEDPG of 20, SQLite FOLDEDLITE of 20.
+// Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20.
 func raceFolded(t testing.TB, db *gorm.DB) (problems []string) {
 	desk(t, db)
-	collation := "NOCASE"
-	if db.Name() == "postgres" {
-		collation = "folded"
+	if db.Name() != "postgres" {
+		for _, statement := range nocase {
+			exec(t, db, statement)
+		}
+	} else {
 		if err := db.Exec(`CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`).Error; err != nil {
 			t.Skipf("this PostgreSQL has no ICU: %v", err)
 		}
 		exec(t, db, `ALTER TABLE topics ALTER name TYPE text COLLATE folded`)
+		exec(t, db, byName)
 	}
-	exec(t, db, `CREATE UNIQUE INDEX topics_name ON topics (name COLLATE `+collation+`)`)
 	for round := range 4 {
 		problems = append(problems, rush(func(writer int) error {
 			elems := names(round)[:20]

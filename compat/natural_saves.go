@@ -88,7 +88,7 @@ func naturalNested(t *testing.T, e Engine) {
 		elems := topics(names...)
 		for i, elem := range elems {
 			elem.Sources = []Source{{Text: elem.Name}, {Text: elem.Name}}
-			elem.Parent = &Topic{Name: fmt.Sprint("parent of ", elem.Name, i), Rank: 1}
+			elem.Realm = &Realm{Name: fmt.Sprint("realm of ", elem.Name, i)}
 		}
 		return elems
 	}
@@ -108,9 +108,9 @@ func naturalNested(t *testing.T, e Engine) {
 				require.Equal(t, fmt.Sprint(elem.ID), one(t, db, `SELECT CAST(? AS bigint)`, elem.Sources[0].TopicID))
 				require.NotZero(t, elem.Sources[1].ID)
 			}
-			require.Equal(t, "6", one(t, db, `SELECT COUNT(*) FROM topics WHERE name LIKE 'parent of %'`))
-			require.Equal(t, []string{"b|parent of b4", "d|parent of d0"},
-				rows(t, db, `SELECT t.name, p.name FROM topics AS t JOIN topics AS p ON p.id = t.parent_id WHERE t.name IN ('b', 'd') ORDER BY 1`))
+			require.Equal(t, "6", tally(t, db, "realms"))
+			require.Equal(t, []string{"b|realm of b4", "d|realm of d0"},
+				rows(t, db, `SELECT t.name, r.name FROM topics AS t JOIN realms AS r ON r.id = t.realm_id WHERE t.name IN ('b', 'd') ORDER BY 1`))
 		})
 	}
 }

@@ -37,7 +37,9 @@ type Key struct {
 	Name    string   `json:"name"`
 	Columns []string `json:"columns"` // "" stands for an expression
 	Primary bool     `json:"primary"`
-	Where   string   `json:"where"` // predicate of a partial index
+	// Collations are those of Columns where they have to be named.
+	Collations []string `json:"-"`
+	Where      string   `json:"where"` // predicate of a partial index
 	// WhereColumns are the columns of the predicate; nil if they are not known.
 	WhereColumns []string `json:"where_columns"`
 	// Deferrable keys are checked late and can't be an arbiter.
@@ -62,6 +64,14 @@ func (t *Table) Column(name string) *Column {
 		return nil
 	}
 	return &t.Columns[i]
+}
+
+// Collation is that of a column, empty if it need not be named.
+func (k *Key) Collation(column int) string {
+	if column < len(k.Collations) {
+		return k.Collations[column]
+	}
+	return ""
 }
 
 // Holds says whether a predicate of the table's is true of every row that has

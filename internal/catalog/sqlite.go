@@ -47,14 +47,14 @@ func SQLite(query Query, name string, spellings []string) (*Table, error) {
 		// listed below a second time, which does no harm.
 		table.Keys = append(table.Keys, Key{Name: "PRIMARY KEY", Columns: primary, Primary: true})
 	}
-	rows, err = query(`SELECT l.name, coalesce(x.name, ''), x.seqno, l.partial, coalesce(m.sql, '')
+	rows, err = query(`SELECT l.name, coalesce(x.name, ''), coalesce(x.coll, ''), x.seqno, l.partial, coalesce(m.sql, '')
 FROM pragma_index_list(?, ?) AS l JOIN pragma_index_xinfo(l.name, ?) AS x ON x.key = 1
 LEFT JOIN `+quote(database)+`.sqlite_master AS m ON m.type = 'index' AND m.name = l.name
 WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 	err = scan(rows, err, func(rows *sql.Rows) error {
-		var index, column, definition string
+		var index, column, collation, definition string
 		var position, partial int
-		if err := rows.Scan(&index, &column, &position, &partial, &definition); err != nil {
+		if err := rows.Scan(&index, &column, &collation, &position, &partial, &definition); err != nil {
 			return err
 		}
 		if position == 0 {
@@ -66,6 +66,7 @@ WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 		}
 		last := &table.Keys[len(table.Keys)-1]
 		last.Columns = append(last.Columns, spell(column))
+		last.Collations = append(last.Collations, collation)
 		return nil
 	})
 	return table, err

@@ -13,6 +13,8 @@ import (
 type Column struct {
 	Name string
 	Type string // the type's SQL name for casts, where the dialect casts
+	// Collation is how a unique key compares the column, if that has to be said.
+	Collation string
 }
 
 // Side is one end of the relation: the table that some of the pair's columns
@@ -78,6 +80,8 @@ const (
 type Dialect interface {
 	// Chunk is how many rows of so many columns fit one statement; 0 is all.
 	Chunk(columns int) int
+	// Parameters is how many a statement may have.
+	Parameters() int
 	// Find says how each row of the call stands.
 	Find(b clause.Builder, c *Call) error
 	// Write inserts the rows. A Linker gives those that it inserted; else it is

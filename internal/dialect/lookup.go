@@ -54,6 +54,10 @@ func (w writer) lookup(q *Lookup) {
 		w.sql("t.")
 		w.name(q.Keys[i].Name)
 		w.sql(" = r.k", strconv.Itoa(i+1))
+		if q.Keys[i].Collation != "" {
+			w.sql(" COLLATE ")
+			w.name(q.Keys[i].Collation)
+		}
 	})
 	w.sql(" ORDER BY r.n")
 }

@@ -34,6 +34,9 @@ type Postgres struct{}
 // Chunk is 0: all rows in one statement.
 func (Postgres) Chunk(int) int { return 0 }
 
+// Parameters is the extended protocol's limit.
+func (Postgres) Parameters() int { return 65535 }
+
 // guardSlots is how many advisory locks a join table without a unique key has.
 // Owners share them by hash, so that a call never holds more than these.
 const guardSlots = 128

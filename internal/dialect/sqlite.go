@@ -25,6 +25,9 @@ func (SQLite) Chunk(columns int) int {
 	return max(1, min(maxRows, (maxParameters-2*columns)/max(1, columns)))
 }
 
+// Parameters is SQLite's limit.
+func (SQLite) Parameters() int { return maxParameters }
+
 // Open takes the write lock before anything is read. A transaction that BEGIN
 // left deferred, that reads first and writes then, gets SQLITE_BUSY at once if
 // another connection wrote in between, whatever the time-out; one that starts

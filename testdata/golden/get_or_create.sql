@@ -8,7 +8,7 @@ WITH m2m_asked AS (SELECT * FROM unnest($1::text[]) WITH ORDINALITY AS a (k1, n)
 
 BEGIN;
 
-INSERT INTO "topics" ("name","note") VALUES ($1,$2) ON CONFLICT DO NOTHING RETURNING "id";
+INSERT INTO "topics" ("name","note") VALUES ($1,$2) ON CONFLICT ("name") DO NOTHING RETURNING "id";
 -- $1 = "sql"
 -- $2 = ""
 

@@ -9,7 +9,7 @@ SELECT current_setting('transaction_isolation') AS isolation, pg_advisory_xact_l
 WITH m2m_asked AS (SELECT * FROM unnest($1::text[]) WITH ORDINALITY AS a (k1, n)) SELECT r.n AS m2m_n, 'e' AS m2m_s, t."name", t."note" FROM m2m_asked AS r JOIN "loose" AS t ON t."name" = r.k1 ORDER BY r.n;
 -- $1 = "{\"go\"}"
 
-INSERT INTO "loose" ("name","note") VALUES ($1,$2) ON CONFLICT DO NOTHING;
+INSERT INTO "loose" ("name","note") VALUES ($1,$2);
 -- $1 = "go"
 -- $2 = ""
 
