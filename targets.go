@@ -219,6 +219,9 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 		if order[t] = l.keyOf(t); order[t] == "" {
 			order[t] = l.naturalText(t)
 		}
+		// Keys that differ by case may be equal to the database; their places in
+		// the order must not differ by more than that.
+		order[t] = strings.ToLower(order[t]) + "\x00" + order[t]
 		return false
 	})
 	if len(targets) == 0 {
@@ -226,7 +229,7 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 	}
 	slices.SortStableFunc(targets, func(a, b reflect.Value) int { return strings.Compare(order[a], order[b]) })
 	// Elements with one key are one row: GORM's upsert would meet it twice.
-	targets = slices.CompactFunc(targets, func(a, b reflect.Value) bool { return order[a] != "" && order[a] == order[b] })
+	targets = slices.CompactFunc(targets, func(a, b reflect.Value) bool { return order[a] != "\x00" && order[a] == order[b] })
 	tx, _ := l.targetSession(onConflict)
 	if settled != nil {
 		for _, t := range targets {

@@ -39,17 +39,17 @@ type Essay struct {
 // Topic is a target of which each test says what is unique about it. Score has
 // a default of GORM's, Rank one of the database's, which GORM reads back.
 type Topic struct {
-	ID       uint
-	Name     string
-	Lang     string
-	Code     *string
-	Note     string
-	Score    int `gorm:"default:5"`
-	Rank     int `gorm:"default:(7)"`
-	RealmID  *uint
-	Realm    *Realm
-	Sources  []Source
-	seen     bool // by AfterFind
+	ID      uint
+	Name    string
+	Lang    string
+	Code    *string
+	Note    string
+	Score   int `gorm:"default:5"`
+	Rank    int `gorm:"default:(7)"`
+	RealmID *uint
+	Realm   *Realm
+	Sources []Source
+	seen    bool // by AfterFind
 }
 
 // Realm is a topic's belongs-to.

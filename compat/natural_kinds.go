@@ -132,7 +132,7 @@ func kindCrossedConflict(t *testing.T, e Engine) {
 
 func kindCollation(t *testing.T, e Engine) {
 	ddls := map[string][]string{
-		"NOCASE of the index": {`CREATE UNIQUE INDEX topics_name ON topics (name COLLATE NOCASE)`},
+		"NOCASE of the index":  {`CREATE UNIQUE INDEX topics_name ON topics (name COLLATE NOCASE)`},
 		"NOCASE of the column": nocase,
 	}
 	if e.Postgres {
