@@ -63,6 +63,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Calls", calls},
 		{"Errors", failures},
 		{"Races", races},
+		{"Regressions", regressions},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
