@@ -69,7 +69,8 @@ func (l *links) save() error {
 // and all, because its update has met no row: the links can wait for that.
 func (l *links) saveInserts() bool {
 	selects := l.db.Statement.Selects
-	return !l.creating && !l.early && !l.db.DryRun && l.db.RowsAffected == 0 && len(selects) == 1 && selects[0] == "*"
+	return !l.creating && !l.early && !l.db.DryRun && l.db.RowsAffected == 0 &&
+		len(selects) == 1 && selects[0] == "*" && calledBy("gorm.io/gorm.(*DB).Save")
 }
 
 // createMissing creates the targets of pairs and links again.

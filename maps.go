@@ -2,9 +2,7 @@ package m2msafe
 
 import (
 	"reflect"
-	"runtime"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -82,7 +80,7 @@ func settleMap(db *gorm.DB) {
 func mapOf(db *gorm.DB) (*mapCreation, bool) {
 	values, ok := db.Statement.Dest.(map[string]any)
 	plugin, used := db.Plugins[pluginName].(*Plugin)
-	if !ok || !used || plugin.settings.off || db.Error != nil || db.DryRun || db.Statement.Schema == nil || !appending() {
+	if !ok || !used || plugin.settings.off || db.Error != nil || db.DryRun || db.Statement.Schema == nil || !calledBy("gorm.io/gorm.(*Association).saveAssociation") {
 		return nil, false
 	}
 	l := modelLinks(db, db.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
@@ -90,21 +88,6 @@ func mapOf(db *gorm.DB) (*mapCreation, bool) {
 		return nil, false
 	}
 	return &mapCreation{links: l, values: values}, true
-}
-
-// appending says whether Association.Append or Replace is among the callers.
-func appending() bool {
-	var callers [48]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if strings.HasPrefix(frame.Function, "gorm.io/gorm.(*Association).saveAssociation") {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
 }
 
 // target is the map as a model.
