@@ -40,26 +40,35 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 			}
 		}
 		query.N = len(asked)
+		best := make([]found, len(targets)) // of this key's rows: the living one, or a dead one
 		err := l.lookupRows(query, func(row int, f found) error {
-			f.by = n.name
-			return l.merge(&rows[asked[row]], f, n)
+			known := &best[asked[row]]
+			f.by, f.spare = n.name, f.dead && n.living
+			if !(f.spare && l.settings.deletedTargets == Ignore) && (!known.row.IsValid() || known.dead && !f.dead) {
+				*known = f
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
+		}
+		for i, f := range best {
+			if err := l.merge(&rows[i], f); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return rows, nil
 }
 
-// merge adds what a key has found to what is known of a target. A dead row under
-// a key of the living takes nothing: it counts where there is no other.
-func (l *links) merge(known *found, f found, n natural) error {
-	f.spare = f.dead && n.living
+// merge adds what a key has found to what is known of a target. Two different
+// rows are a conflict, unless one is dead and takes nothing, and the other lives.
+func (l *links) merge(known *found, f found) error {
 	switch {
-	case f.spare && (known.row.IsValid() || l.settings.deletedTargets == Ignore):
-	case !known.row.IsValid(), known.spare:
+	case !f.row.IsValid(), known.row.IsValid() && l.sameRow(known.row, f.row), f.spare && known.row.IsValid() && !known.dead:
+	case !known.row.IsValid(), known.spare && !f.dead:
 		*known = f
-	case !l.sameRow(known.row, f.row):
+	default:
 		return l.conflict(*known, f)
 	}
 	return nil

@@ -94,6 +94,13 @@ func (c *collection) apply(s scenario) (of []int, errs []error) {
 		if row < 0 {
 			byName, byCode := c.find(nameOf, elem.name, s.policy == m2msafe.Ignore), c.find(codeOf, elem.code, s.policy == m2msafe.Ignore)
 			row = max(byName, byCode)
+			if c.living && byName >= 0 && byCode >= 0 && c.rows[byName].dead != c.rows[byCode].dead {
+				// The dead one takes nothing.
+				if row = byName; c.rows[byName].dead {
+					row = byCode
+				}
+				byName, byCode = row, row
+			}
 			switch {
 			case byName >= 0 && byCode >= 0 && byName != byCode:
 				errs = append(errs, m2msafe.ErrTargetConflict)
