@@ -2,6 +2,7 @@ package m2msafe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -61,14 +62,30 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 	if l.naturalText(target) == "" {
 		return false, l.fail(ErrNoUniqueKey, nil, "no unique key of the table has a value in all of its fields")
 	}
-	return l.getOrCreate(target)
+	return l.getOrCreate(target, true)
 }
 
-func (l *links) getOrCreate(target reflect.Value) (created bool, err error) {
+func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool, err error) {
 	missing, err := l.resolve([]reflect.Value{target})
 	if err != nil || len(missing) == 0 {
 		return false, err
 	}
+	err = l.atomically(false, savepoint, func() error {
+		created, err = l.create(target)
+		return err
+	})
+	if err == nil || !errors.Is(err, gorm.ErrDuplicatedKey) && gormSentinel(l.db, err) != gorm.ErrDuplicatedKey {
+		return created && err == nil, err
+	}
+	// Another of its unique keys may have met the same row.
+	if missing, again := l.resolve([]reflect.Value{target}); again == nil && len(missing) == 0 {
+		return false, nil
+	}
+	return false, err
+}
+
+// create inserts the row unless its key is stored by then, and loads it if so.
+func (l *links) create(target reflect.Value) (created bool, err error) {
 	c := &creation{links: l, before: map[any][]bool{target.Interface(): nil}}
 	rows := reflect.New(reflect.SliceOf(target.Type()))
 	rows.Elem().Set(reflect.Append(rows.Elem(), target))
@@ -116,6 +133,11 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
 	}
 	l.plan = &plan{dialect: dialectOf(l.db), table: table, target: table, naturals: []natural{n}}
+	for _, field := range l.rel.FieldSchema.Fields {
+		if field.DBName != "" && field.Readable && table.Column(field.DBName) != nil {
+			l.plan.columns = append(l.plan.columns, field)
+		}
+	}
 	if l.plan.living, l.plan.wake, err = l.softDelete(l.rel.FieldSchema); err != nil {
 		return false, err
 	}
@@ -138,7 +160,7 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		if err := l.guard(call); err != nil {
 			return err
 		}
-		created, err = l.getOrCreate(target)
+		created, err = l.getOrCreate(target, false)
 		return err
 	})
 	return created && err == nil, err
@@ -154,7 +176,8 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 // key of several columns is an []any in the order of the relation. It is an
 // Append that creates nothing: it returns [ErrOwnerNotStored],
 // [ErrTargetNotStored] and the other errors of one, [ErrOption] for a model,
-// relation or key that does not fit, and [ErrNotInUse]. Options come with db: see
+// relation or key that does not fit, and [ErrNotInUse]. The owner's update hooks
+// run as in an Append, on an owner that has nothing but its key. Options come with db: see
 // [With]. It is safe for concurrent use.
 func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owner any, targets ...any) ([]Link, error) {
 	stmt := &gorm.Statement{DB: db}

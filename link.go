@@ -70,7 +70,7 @@ func (l *links) save() error {
 func (l *links) saveInserts() bool {
 	selects := l.db.Statement.Selects
 	return !l.creating && !l.early && !l.db.DryRun && l.db.RowsAffected == 0 &&
-		len(selects) == 1 && selects[0] == "*" && calledBy("gorm.io/gorm.(*DB).Save")
+		len(selects) == 1 && selects[0] == "*" && calledBy("Save", "")
 }
 
 // createMissing creates the targets of pairs and links again.

@@ -25,9 +25,13 @@ type found struct {
 // that have it.
 func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 	rows := make([]found, len(targets))
+	columns := make([]string, len(l.plan.columns))
+	for i, field := range l.plan.columns {
+		columns[i] = field.DBName
+	}
 	for _, n := range l.plan.naturals {
 		query := &dialect.Lookup{
-			Table: l.rel.FieldSchema.Table, Columns: l.rel.FieldSchema.DBNames,
+			Table: l.rel.FieldSchema.Table, Columns: columns,
 			Keys: n.columns, Values: make([][]any, len(n.fields)), Live: l.plan.living,
 		}
 		var asked []int
@@ -172,7 +176,7 @@ func (l *links) primary(target reflect.Value) []any {
 // does, or the keys alone.
 func (l *links) adopt(targets []reflect.Value, rows []found, keysOnly bool) error {
 	ctx := l.db.Statement.Context
-	fields := l.rel.FieldSchema.Fields
+	fields := l.plan.columns
 	if keysOnly {
 		fields = slices.Clone(l.rel.FieldSchema.PrimaryFields)
 		for _, ref := range l.rel.References {

@@ -40,7 +40,7 @@ func findMap(db *gorm.DB) {
 		config := *db.Config // shared with other sessions
 		config.DryRun = true
 		db.Config = &config
-	} else if onConflict := m.links.upsert(); m.links.naturalText(target) != "" && onConflict != nil {
+	} else if onConflict := m.links.nothing(); m.links.naturalText(target) != "" && onConflict != nil {
 		db.Statement.AddClause(clause.OnConflict{DoNothing: true})
 	}
 	db.Statement.Settings.Store(mapKey{db.Statement}, m)
@@ -59,7 +59,11 @@ func settleMap(db *gorm.DB) {
 		db.Statement.Vars = nil
 		return
 	}
-	if db.Error != nil || db.RowsAffected != 0 {
+	if db.Error != nil {
+		db.Error = m.links.createError(db.Error)
+		return
+	}
+	if db.RowsAffected != 0 {
 		return
 	}
 	target, err := m.target()
@@ -80,7 +84,7 @@ func settleMap(db *gorm.DB) {
 func mapOf(db *gorm.DB) (*mapCreation, bool) {
 	values, ok := db.Statement.Dest.(map[string]any)
 	plugin, used := db.Plugins[pluginName].(*Plugin)
-	if !ok || !used || plugin.settings.off || db.Error != nil || db.DryRun || db.Statement.Schema == nil || !calledBy("gorm.io/gorm.(*Association).saveAssociation") {
+	if !ok || !used || plugin.settings.off || db.Error != nil || db.DryRun || db.Statement.Schema == nil || !calledBy("Create", "gorm.io/gorm.(*Association).saveAssociation") {
 		return nil, false
 	}
 	l := modelLinks(db, db.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})

@@ -33,6 +33,11 @@ func (l *links) planNaturals(p *plan) (err error) {
 	if p.living, p.wake, err = l.softDelete(model); err != nil {
 		return err
 	}
+	for _, field := range model.Fields {
+		if field.DBName != "" && field.Readable && p.target.Column(field.DBName) != nil {
+			p.columns = append(p.columns, field)
+		}
+	}
 	named := l.namedKey()
 	for i := range p.target.Keys {
 		key := &p.target.Keys[i]
@@ -77,8 +82,8 @@ func (l *links) naturalOf(p *plan, key *catalog.Key) (natural, bool) {
 	n := natural{name: key.Name, living: key.Where != "", arbiter: key.Columns, where: key.Where}
 	for i, column := range key.Columns {
 		field, stored := l.rel.FieldSchema.FieldsByDBName[column], p.target.Column(column)
-		if field == nil || stored == nil || !field.Readable {
-			return n, false
+		if field == nil || stored == nil || !field.Readable || strings.HasSuffix(stored.Type, "[]") {
+			return n, false // an array of arrays can't be asked for
 		}
 		soft := slices.IndexFunc(p.living, func(a dialect.Assign) bool { return a.Column == column })
 		switch {

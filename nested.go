@@ -89,9 +89,9 @@ func (l *links) saveNested() error {
 		return nil
 	}
 	var targets []reflect.Value
-	for _, p := range l.pairs {
-		if l.hasAssociations(p.target) && l.visit(p.target) {
-			targets = append(targets, p.target)
+	for _, e := range l.elements { // of equal ones each
+		if l.hasAssociations(e.target) && l.visit(e.target) {
+			targets = append(targets, e.target)
 		}
 	}
 	if len(targets) == 0 {

@@ -23,6 +23,7 @@ type plan struct {
 	refs      []reference      // in the order of link.Refs
 	revived   []dialect.Assign // what brings a dead join row back
 	naturals  []natural        // the target's unique keys besides the one referred to
+	columns   []*schema.Field  // what is read of a target: some fields have no column
 	target    *catalog.Table   // nil if it can't be looked up
 	living    []dialect.Assign // what a target has that is not soft-deleted
 	wake      []dialect.Assign // what brings a dead target back

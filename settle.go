@@ -21,6 +21,7 @@ const creationKey = "m2msafe:creation"
 // that right before anything is done with the keys.
 type creation struct {
 	links  *links
+	plain  bool           // there is no natural key to settle it by
 	before map[any][]bool // of each target, which of the database's columns were zero
 }
 
@@ -56,6 +57,16 @@ func note(db *gorm.DB) {
 		}
 		c.before[target.Interface()] = zeros
 	}
+	if !c.plain || c.links.nothing() == nil {
+		return
+	}
+	// Keys that the hooks have made may be stored, and are right in any case.
+	for i := range db.Statement.ReflectValue.Len() {
+		if !c.links.known(db.Statement.ReflectValue.Index(i)) {
+			return
+		}
+	}
+	db.Statement.AddClause(clause.OnConflict{DoNothing: true})
 }
 
 // settle gives every target its own row's key, after the insert and before
@@ -64,7 +75,7 @@ func note(db *gorm.DB) {
 // created.
 func settle(db *gorm.DB) {
 	c, ok := creationOf(db)
-	if !ok || c.trusted(db) {
+	if !ok || c.plain || c.trusted(db) {
 		return
 	}
 	l, targets := c.links, make([]reflect.Value, db.Statement.ReflectValue.Len())
@@ -118,7 +129,7 @@ func (l *links) settled(targets []reflect.Value, rows []found, created bool) err
 			}
 		}
 	}
-	return l.adopt(targets, rows, l.settings.keysOnly)
+	return l.adopt(targets, rows, l.settings.keysOnly || l.db.FullSaveAssociations && !created)
 }
 
 // trusted says whether all rows were inserted and all that RETURNING gave is

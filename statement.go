@@ -154,17 +154,22 @@ func querier(db *gorm.DB) catalog.Query {
 	}
 }
 
-// calledBy says whether a function of GORM's is among the callers: for the two
-// cases in which nothing in the statement tells one call from another.
-func calledBy(function string) bool {
+// calledBy says whether the statement at hand is run by a method of gorm.DB, and
+// that by a caller, if one is given: for the two cases in which nothing in the
+// statement tells one call from another.
+func calledBy(method, caller string) bool {
 	var callers [64]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasPrefix(frame.Function, function) {
-			return true
-		}
-		if !more {
+		name, ofDB := strings.CutPrefix(frame.Function, "gorm.io/gorm.(*DB).")
+		switch {
+		case !more:
+			return false
+		case name == method:
+			next, _ := frames.Next()
+			return strings.HasPrefix(next.Function, caller)
+		case ofDB && !strings.HasPrefix(name, "CreateInBatches"): // which Create may end in
 			return false
 		}
 	}

@@ -71,15 +71,13 @@ func (l *links) saveTargets() error {
 	if err != nil || !l.savesTargets() {
 		return err
 	}
-	if l.saveFirst() {
-		if l.db.FullSaveAssociations { // the found ones are updated too
-			keyed = append(keyed, without(keyless, missing)...)
-		}
-		if err := l.createTargets(keyed, l.upsert(), nil); err != nil {
-			return err
-		}
+	if err := l.createNew(missing); err != nil || !l.saveFirst() {
+		return err
 	}
-	return l.createNew(missing)
+	if l.db.FullSaveAssociations { // those that are stored already are updated
+		keyed = append(slices.Clone(keyless), keyed...) // what is new to the field before what is in it
+	}
+	return l.createTargets(keyed, l.upsert(), nil)
 }
 
 // resolve looks targets up by their natural keys, and returns those that are
@@ -119,8 +117,8 @@ func (l *links) resolve(targets []reflect.Value) (missing []reflect.Value, err e
 
 // createNew creates targets that are not stored. Equal ones become one row. A
 // concurrent writer may create the same ones: that is settled where they have a
-// natural key. Others are inserted plainly, so that GORM lays the keys that it
-// reads back on the right ones.
+// natural key. Others are inserted plainly where the database makes their keys,
+// so that GORM lays what it reads back on the right ones.
 func (l *links) createNew(targets []reflect.Value) error {
 	first := map[string]reflect.Value{}
 	var unique, plain, equal, to []reflect.Value
@@ -150,17 +148,11 @@ func (l *links) createNew(targets []reflect.Value) error {
 			unique = append(unique, target)
 		}
 	}
-	if l.db.FullSaveAssociations {
-		if err := l.createTargets(append(unique, plain...), l.upsert(), nil); err != nil {
-			return err
-		}
-	} else {
-		if err := l.createTargets(unique, l.upsert(), &creation{links: l, before: map[any][]bool{}}); err != nil {
-			return err
-		}
-		if err := l.createTargets(plain, nil, nil); err != nil {
-			return err
-		}
+	if err := l.createTargets(unique, l.nothing(), &creation{links: l, before: map[any][]bool{}}); err != nil {
+		return err
+	}
+	if err := l.createTargets(plain, nil, &creation{links: l, before: map[any][]bool{}, plain: true}); err != nil {
+		return err
 	}
 	leaders := make([]found, len(to))
 	for i, leader := range to {
@@ -191,11 +183,6 @@ func (l *links) naturalText(target reflect.Value) string {
 		return texts[0]
 	}
 	return ""
-}
-
-// without returns the values of a that are not in b.
-func without(a, b []reflect.Value) []reflect.Value {
-	return slices.DeleteFunc(slices.Clone(a), func(v reflect.Value) bool { return slices.Contains(b, v) })
 }
 
 // targetsOf are the targets of pairs.
@@ -248,14 +235,19 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 	return l.createError(tx.Error)
 }
 
-// upsert is what GORM's create of associations does on a conflict, nothing where
-// a deferrable key forbids any (55000).
+// nothing passes over targets that are stored, unless a deferrable key forbids
+// that (55000).
+func (l *links) nothing() *clause.OnConflict {
+	if l.plan.target != nil && slices.ContainsFunc(l.plan.target.Keys, func(k catalog.Key) bool { return k.Deferrable }) {
+		return nil
+	}
+	return &clause.OnConflict{DoNothing: true}
+}
+
+// upsert is what GORM's create of associations does on a conflict.
 func (l *links) upsert() *clause.OnConflict {
 	if !l.db.FullSaveAssociations {
-		if l.plan.target != nil && slices.ContainsFunc(l.plan.target.Keys, func(k catalog.Key) bool { return k.Deferrable }) {
-			return nil
-		}
-		return &clause.OnConflict{DoNothing: true}
+		return l.nothing()
 	}
 	onConflict := &clause.OnConflict{UpdateAll: true}
 	for _, name := range l.rel.FieldSchema.PrimaryFieldDBNames {
