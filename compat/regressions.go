@@ -24,7 +24,7 @@ var regressions = slices.Concat([]behaviour{
 	{"a plugin that caches queries hides no link that is gone", cachedQueries},
 	{"a callback of the app's makes the targets' keys", madeKeys},
 	{"a new target that violates a unique index leaves the caller's transaction usable", uniqueInTransaction},
-}, regressionsPostgres)
+}, regressionsPostgres, targetRegressions)
 
 // Before, it panicked (reflect: unaddressable value), in GORM's transaction,
 // whose connection was never given back.

@@ -1,0 +1,103 @@
+package compat
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe"
+)
+
+// Shelf holds jars of three kinds.
+type (
+	Shelf struct {
+		ID     uint
+		Jars   []*Jar    `gorm:"many2many:shelf_jars"`
+		Hashed []*Hashed `gorm:"many2many:shelf_hashed"`
+	}
+	// Jar has a field without a column.
+	Jar struct {
+		ID   uint
+		Name string  `gorm:"unique"`
+		Code *string `gorm:"unique"`
+		Note string
+		Uses int `gorm:"->;-:migration"`
+	}
+	// Hashed makes its key of its name.
+	Hashed struct {
+		ID   string `gorm:"primaryKey"`
+		Name string
+	}
+)
+
+func (h *Hashed) BeforeCreate(*gorm.DB) error {
+	h.ID = "hash of " + h.Name
+	return nil
+}
+
+var targetRegressions = []behaviour{
+	{"a field without a column is not asked for", func(t *testing.T, e Engine) {
+		db := shelves(t, e)
+		require.NoError(t, db.Create(&Jar{Name: "jam", Note: "stored"}).Error)
+		jam := &Jar{Name: "jam", Uses: 7}
+		require.NoError(t, db.Model(&Shelf{ID: 1}).Association("Jars").Append(jam))
+		require.Equal(t, &Jar{ID: 1, Name: "jam", Note: "stored", Uses: 7}, jam)
+		created, err := m2msafe.GetOrCreate(context.Background(), db, &Jar{Name: "jam"})
+		require.NoError(t, err)
+		require.False(t, created)
+	}},
+	// Stock GORM passes this too.
+	{"keys that a hook makes may be stored", func(t *testing.T, e Engine) {
+		db := shelves(t, e)
+		for range 2 {
+			targets := []*Hashed{{Name: "a"}, {Name: "b"}, {Name: "b"}}
+			require.NoError(t, db.Model(&Shelf{ID: 1}).Association("Hashed").Append(targets))
+			require.Equal(t, "hash of b", targets[2].ID)
+		}
+		require.Equal(t, "2", tally(t, db, "hasheds"))
+		require.Equal(t, "2", tally(t, db, "shelf_hashed"))
+	}},
+	{"everything saved: what races is updated, and the new element counts", func(t *testing.T, e Engine) {
+		db := shelves(t, e).Session(&gorm.Session{FullSaveAssociations: true})
+		require.Empty(t, rush(func(writer int) error {
+			var jars []*Jar
+			for i := range 20 {
+				jars = append(jars, &Jar{Name: fmt.Sprint((i + writer*7) % 20), Note: "raced"})
+			}
+			return db.Model(&Shelf{ID: uint(writer%2 + 1)}).Association("Jars").Append(jars)
+		}))
+		require.Equal(t, "20", tally(t, db, "jars"))
+		var shelf Shelf
+		require.NoError(t, db.Preload("Jars").First(&shelf, 1).Error)
+		require.NoError(t, db.Model(&shelf).Association("Jars").Append(&Jar{Name: "3", Note: "updated"}))
+		require.Equal(t, "updated", rows(t, db, `SELECT note FROM jars WHERE name = '3'`)[0])
+	}},
+	{"a failing GetOrCreate leaves the caller's transaction usable", func(t *testing.T, e Engine) {
+		db := shelves(t, e)
+		code := "c"
+		require.NoError(t, db.Create(&Jar{Name: "jam", Code: &code}).Error)
+		require.NoError(t, db.Exec(`CREATE UNIQUE INDEX noted ON jars (lower(note))`).Error)
+		require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
+			_, err := m2msafe.GetOrCreate(context.Background(), tx, &Jar{Name: "tea"})
+			require.ErrorIs(t, err, gorm.ErrDuplicatedKey)
+			created, err := m2msafe.GetOrCreate(context.Background(), tx, &Jar{Name: "tea", Note: "other"})
+			require.True(t, created)
+			return err
+		}))
+	}},
+	{"an index on an array is no natural key", only("SQLite has no arrays", func(t *testing.T, e Engine) {
+		db := shelves(t, e)
+		require.NoError(t, db.Exec(`ALTER TABLE jars ADD COLUMN list int[] UNIQUE`).Error)
+		require.NoError(t, db.Model(&Shelf{ID: 1}).Association("Jars").Append(&Jar{Name: "jam"}))
+	})},
+}
+
+func shelves(t *testing.T, e Engine) *gorm.DB {
+	db := e.With(t, mode("TranslateError"))
+	require.NoError(t, db.AutoMigrate(&Shelf{}, &Jar{}, &Hashed{}))
+	require.NoError(t, db.Create(&[]Shelf{{ID: 1}, {ID: 2}}).Error)
+	return db
+}
