@@ -74,7 +74,7 @@ func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool,
 		created, err = l.create(target)
 		return err
 	})
-	if err == nil || !errors.Is(err, gorm.ErrDuplicatedKey) && gormSentinel(l.db, err) != gorm.ErrDuplicatedKey {
+	if err == nil || !errors.Is(err, gorm.ErrDuplicatedKey) && !errors.Is(gormSentinel(l.db, err), gorm.ErrDuplicatedKey) {
 		return created && err == nil, err
 	}
 	// Another of its unique keys may have met the same row.

@@ -2,6 +2,7 @@ package m2msafe
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -216,7 +217,7 @@ func (l *links) failure(err, cause error, advice string) *LinkError {
 	if cause != nil {
 		e.gormErr = gormSentinel(l.db, cause)
 	}
-	if err == ErrOwnerNotStored || err == ErrTargetNotStored {
+	if errors.Is(err, ErrOwnerNotStored) || errors.Is(err, ErrTargetNotStored) {
 		e.gormErr = gorm.ErrForeignKeyViolated
 	}
 	return e

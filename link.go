@@ -2,6 +2,7 @@ package m2msafe
 
 import (
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -110,7 +111,7 @@ func (l *links) notCreated(missing []int) error {
 func (l *links) notStored(sentinel error, pairs []int, advice string) error {
 	e := l.failure(sentinel, nil, advice)
 	e.Owner = l.values(true, l.pairs[pairs[0]].element)
-	if sentinel != ErrOwnerNotStored {
+	if !errors.Is(sentinel, ErrOwnerNotStored) {
 		for _, i := range pairs {
 			e.Targets = append(e.Targets, l.values(false, l.pairs[i].element))
 		}

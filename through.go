@@ -41,7 +41,7 @@ func (l *links) throughFits() error {
 // the model doesn't know are allowed.
 func (l *links) through(row reflect.Value) (map[string]any, error) {
 	given := map[string]any{}
-	if l.settings.through == nil || l.throughFits() != nil {
+	if fits := l.settings.through != nil && l.throughFits() == nil; !fits {
 		return given, nil
 	}
 	ctx, join := l.db.Statement.Context, l.rel.JoinTable
