@@ -21,9 +21,10 @@ type links struct {
 	rel  *schema.Relationship
 	plan *plan
 
-	elements []element // as the owners hold them
-	pairs    []pair    // distinct, once all targets have their keys
-	keys     [][]any   // a slice a column of plan.link.Refs, with a value a pair
+	elements []element       // as the owners hold them
+	given    map[string]bool // columns that a target has a value for though it is zero
+	pairs    []pair          // distinct, once all targets have their keys
+	keys     [][]any         // a slice a column of plan.link.Refs, with a value a pair
 }
 
 // element is one target in one owner's field.

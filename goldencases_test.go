@@ -305,6 +305,14 @@ var goldenCases = []golden{
 		query: `SELECT id, name FROM topics ORDER BY 1`, want: []string{"1|go", "2|sql"},
 	},
 	{
+		name: "get_or_create_at_once", setup: func(t *testing.T, db *gorm.DB) { members(t, db) },
+		call: func(db *gorm.DB) error {
+			_, err := m2msafe.GetOrCreate(db.Statement.Context, db, &Membership{UserID: 1, GroupID: 2})
+			return err
+		},
+		query: `SELECT user_id, group_id, role FROM memberships`, want: []string{"1|2|member"},
+	},
+	{
 		name: "get_or_create_locked", setup: seeded(`CREATE TABLE loose (name text, note text)`),
 		call: func(db *gorm.DB) error {
 			_, err := m2msafe.GetOrCreate(db.Statement.Context, db, &loose{Name: "go"},

@@ -19,21 +19,16 @@ type found struct {
 	dead  bool          // it is soft-deleted
 	spare bool          // and takes no key
 	by    string        // the key
+
+	created bool // the statement that gave it has inserted it
 }
 
 // lookup finds targets by their natural keys: a query a key, for all targets
 // that have it.
 func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 	rows := make([]found, len(targets))
-	columns := make([]string, len(l.plan.columns))
-	for i, field := range l.plan.columns {
-		columns[i] = field.DBName
-	}
 	for _, n := range l.plan.naturals {
-		query := &dialect.Lookup{
-			Table: l.rel.FieldSchema.Table, Columns: columns,
-			Keys: n.columns, Values: make([][]any, len(n.fields)), Live: l.plan.living,
-		}
+		query := l.lookupOf(n)
 		var asked []int
 		for i, target := range targets {
 			if values, ok := l.naturalValues(n, target); ok {
@@ -65,6 +60,18 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 	return rows, nil
 }
 
+// lookupOf is the lookup by a key, without values.
+func (l *links) lookupOf(n natural) *dialect.Lookup {
+	columns := make([]string, len(l.plan.columns))
+	for i, field := range l.plan.columns {
+		columns[i] = field.DBName
+	}
+	return &dialect.Lookup{
+		Table: l.rel.FieldSchema.Table, Columns: columns,
+		Keys: n.columns, Values: make([][]any, len(n.fields)), Live: l.plan.living,
+	}
+}
+
 // merge adds what a key has found to what is known of a target. Two different
 // rows are a conflict, unless one is dead and takes nothing, and the other lives.
 func (l *links) merge(known *found, f found) error {
@@ -78,25 +85,32 @@ func (l *links) merge(known *found, f found) error {
 	return nil
 }
 
-func (l *links) hasNatural(n natural, target reflect.Value) bool {
-	_, ok := l.naturalValues(n, target)
-	return ok
+// completeKeys are the natural keys of which a target has all values.
+func (l *links) completeKeys(target reflect.Value) []natural {
+	return slices.DeleteFunc(slices.Clone(l.plan.naturals), func(n natural) bool {
+		_, ok := l.naturalValues(n, target)
+		return !ok
+	})
 }
 
-// naturalValues are a target's values of a key, if it has all of them.
+// naturalValues are a target's values of a key, if it has all of them. Zero is
+// none, as in all of GORM, unless a map gives it, or it stands beside other
+// values in a key that the app has named.
 func (l *links) naturalValues(n natural, target reflect.Value) ([]any, bool) {
-	values := make([]any, len(n.fields))
+	values, some := make([]any, len(n.fields)), false
 	for i, field := range n.fields {
 		value, zero := field.ValueOf(l.db.Statement.Context, target)
-		if zero {
+		given := !zero || l.given[field.DBName]
+		if !given && (!n.named || field.HasDefaultValue) {
 			return nil, false
 		}
 		if _, null, err := dialect.Text(value, ""); err != nil || null {
 			return nil, false
 		}
+		some = some || given
 		values[i] = value
 	}
-	return values, true
+	return values, some
 }
 
 // lookupRows runs a lookup in chunks and gives each row.
@@ -134,7 +148,7 @@ func (l *links) lookupRow(rows *sql.Rows, from int, each func(row int, f found) 
 	if err := rows.Scan(head...); err != nil {
 		return err
 	}
-	f := found{row: reflect.New(l.rel.FieldSchema.ModelType), dead: state == string(dialect.Dead)}
+	f := found{row: reflect.New(l.rel.FieldSchema.ModelType), dead: state == string(dialect.Dead), created: state == string(dialect.New)}
 	if err := l.db.Session(&gorm.Session{NewDB: true}).ScanRows(rows, f.row.Interface()); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 
@@ -14,7 +15,10 @@ type mapCreation struct {
 	links  *links
 	values map[string]any
 	config *gorm.Config // what the statement had, if its insert is left out
+	inside bool         // a savepoint of the caller's transaction is behind it
 }
+
+const mapSavepoint = "m2msafe_map"
 
 type mapKey struct{ *gorm.Statement }
 
@@ -40,8 +44,14 @@ func findMap(db *gorm.DB) {
 		config := *db.Config // shared with other sessions
 		config.DryRun = true
 		db.Config = &config
-	} else if onConflict := m.links.nothing(); m.links.naturalText(target) != "" && onConflict != nil {
-		db.Statement.AddClause(clause.OnConflict{DoNothing: true})
+	} else {
+		if onConflict := m.links.nothing(); m.links.naturalText(target) != "" && onConflict != nil {
+			db.Statement.AddClause(*onConflict)
+		}
+		if _, m.inside = db.Statement.ConnPool.(gorm.TxCommitter); m.inside {
+			// What fails must not abort the caller's transaction.
+			_ = db.AddError(db.Session(&gorm.Session{NewDB: true}).SavePoint(mapSavepoint).Error)
+		}
 	}
 	db.Statement.Settings.Store(mapKey{db.Statement}, m)
 }
@@ -61,6 +71,13 @@ func settleMap(db *gorm.DB) {
 	}
 	if db.Error != nil {
 		db.Error = m.links.createError(db.Error)
+		if m.inside {
+			tx := db.Session(&gorm.Session{NewDB: true})
+			tx.Error = nil // else nothing is sent
+			if err := tx.RollbackTo(mapSavepoint).Error; err != nil {
+				db.Error = errors.Join(db.Error, err)
+			}
+		}
 		return
 	}
 	if db.RowsAffected != 0 {
@@ -90,6 +107,12 @@ func mapOf(db *gorm.DB) (*mapCreation, bool) {
 	l := modelLinks(db, db.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
 	if db.AddError(l.plannedModel()) != nil {
 		return nil, false
+	}
+	l.given = map[string]bool{}
+	for name := range values {
+		if field := l.rel.FieldSchema.LookUpField(name); field != nil {
+			l.given[field.DBName] = true
+		}
 	}
 	return &mapCreation{links: l, values: values}, true
 }

@@ -127,6 +127,32 @@ func TestMapsInTheCallersTransaction(t *testing.T) {
 	assert.Equal(t, []string{"go"}, stored(t, db, `SELECT name FROM topics`))
 }
 
+// A map that the database refuses is an error, and the transaction goes on.
+func TestAMapThatFailsLeavesTheCallersTransactionAlone(t *testing.T) {
+	db := open(t)
+	topics(t, db, "go")
+	exec(t, db, `ALTER TABLE topics ADD CHECK (note <> 'bad')`)
+	require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
+		err := appendMaps(tx, &Story{ID: 1}, map[string]any{"name": "new", "note": "bad"})
+		assert.Equal(t, "23514", sqlState(err))
+		return appendMaps(tx, &Story{ID: 1}, map[string]any{"name": "new", "note": "good"})
+	}))
+	assert.Equal(t, []string{"1|new"}, topicLinks(t, db))
+}
+
+// A map says which columns it has: false and "" are values.
+func TestZeroIsAValueInAMap(t *testing.T) {
+	db := open(t)
+	topics(t, db)
+	exec(t, db, `CREATE UNIQUE INDEX topics_both ON topics (name, note)`)
+	exec(t, db, `DROP INDEX idx_topics_name`)
+	for range 2 {
+		require.NoError(t, appendMaps(db, &Story{ID: 1}, map[string]any{"name": "go", "note": ""}))
+	}
+	assert.Equal(t, []string{"1|go"}, topicLinks(t, db))
+	assert.Equal(t, []string{"1"}, stored(t, db, `SELECT count(*) FROM topics`))
+}
+
 func TestMapsOfSoftDeletedRows(t *testing.T) {
 	db := open(t)
 	shops(t, db)

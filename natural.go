@@ -17,6 +17,7 @@ type natural struct {
 	name    string
 	fields  []*schema.Field
 	columns []dialect.Column
+	named   bool     // by the app: its zeros are values
 	living  bool     // it covers living rows only: a dead one takes nothing
 	arbiter []string // all columns of the index
 	where   string   // and its predicate
@@ -52,6 +53,7 @@ func (l *links) planNaturals(p *plan) (err error) {
 		if !ok {
 			continue
 		}
+		n.named = named != nil
 		covers, err := l.coversLiving(p, key)
 		if err != nil {
 			return err

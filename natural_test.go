@@ -3,6 +3,7 @@ package m2msafe_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -435,4 +436,39 @@ func TestOptionsAboutTargetsThatAreRefused(t *testing.T) {
 	with := m2msafe.With(db, m2msafe.NaturalKey(&Ware{}, "Code"))
 	require.NoError(t, with.Model(&Story{ID: 1}).Association("Topics").Append(&Topic{Name: "go"}))
 	require.NoError(t, join(with, &Member{Email: "ann@x", Handle: "bob"}))
+}
+
+// Sticker is known by a name that its hook folds.
+type Sticker struct {
+	ID        uint
+	Name      string `gorm:"uniqueIndex"`
+	DeletedAt gorm.DeletedAt
+}
+
+func (s *Sticker) BeforeCreate(*gorm.DB) error {
+	s.Name = strings.ToLower(s.Name)
+	return nil
+}
+
+// Parcel has Stickers.
+type Parcel struct {
+	ID       uint
+	Stickers []*Sticker `gorm:"many2many:parcel_stickers"`
+}
+
+// The key that is stored is known only once the hook has run.
+func TestAHookMayMakeTheKeyOfADeadRow(t *testing.T) {
+	db := open(t)
+	require.NoError(t, db.AutoMigrate(&Parcel{}, &Sticker{}))
+	exec(t, db, `INSERT INTO parcels VALUES (1)`)
+	exec(t, db, `INSERT INTO stickers (name, deleted_at) VALUES ('red', now()), ('blue', NULL)`)
+	stickers := []*Sticker{{Name: "Green"}, {Name: "RED"}, {Name: "Blue"}}
+	call := func(db *gorm.DB) error { return db.Model(&Parcel{ID: 1}).Association("Stickers").Append(stickers) }
+	require.ErrorIs(t, call(db), m2msafe.ErrDeletedTarget)
+	assert.Equal(t, []string{"0"}, stored(t, db, `SELECT count(*) FROM parcel_stickers`))
+	stickers = []*Sticker{{Name: "Green"}, {Name: "RED"}, {Name: "Blue"}}
+	require.NoError(t, call(m2msafe.With(db, m2msafe.DeletedTargets(m2msafe.Revive))))
+	assert.Equal(t, []uint{1, 2}, []uint{stickers[1].ID, stickers[2].ID})
+	assert.Equal(t, []string{"blue|true", "green|true", "red|true"}, stored(t, db,
+		`SELECT name, deleted_at IS NULL FROM stickers JOIN parcel_stickers ON sticker_id = id ORDER BY 1`))
 }

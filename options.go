@@ -145,7 +145,8 @@ func DeletedTargets(p Policy) Option {
 // columns, where the unique keys that the database enforces leave a choice. The
 // tag `m2msafe:"naturalKey"` on the model's fields does the same. It must be one
 // of these unique keys, or the calls fail with [ErrNoUniqueKey]. It may be given
-// once a model.
+// once a model. In a named key of several columns zero is a value too (false,
+// say), unless all of them are zero or the column has a default.
 func NaturalKey(model any, fields ...string) Option {
 	return func(s *settings) error {
 		t := reflect.TypeOf(model)

@@ -53,6 +53,8 @@ func kinds(statements []statement) (short []string) {
 			short = append(short, "catalogue")
 		case strings.Contains(s.sql, "pg_advisory_xact_lock"):
 			short = append(short, "lock")
+		case words[0] == "WITH" && strings.Contains(s.sql, "m2m_found"):
+			short = append(short, "upsert")
 		case words[0] == "WITH" && strings.Contains(s.sql, "INSERT INTO"):
 			short = append(short, "link")
 		case words[0] == "WITH":

@@ -98,6 +98,8 @@ func settle(db *gorm.DB) {
 		return
 	}
 	winners := reflect.MakeSlice(db.Statement.ReflectValue.Type(), 0, len(targets))
+	var won, lost []reflect.Value
+	var wonRows, lostRows []found
 	for i, target := range targets {
 		if !rows[i].row.IsValid() {
 			err := l.failure(ErrTargetNotStored, nil, "it could not be created: another row has one of its unique values")
@@ -105,31 +107,38 @@ func settle(db *gorm.DB) {
 			_ = db.AddError(err)
 			return
 		}
-		won := inserted[l.rowKey(rows[i].row)]
-		delete(inserted, l.rowKey(rows[i].row)) // of equal targets one was created
-		if db.AddError(l.settled([]reflect.Value{target}, []found{rows[i]}, won)) != nil {
-			return
-		}
-		if won {
+		if key := l.rowKey(rows[i].row); inserted[key] {
+			delete(inserted, key) // of equal targets one was created
 			winners = reflect.Append(winners, target)
+			won, wonRows = append(won, target), append(wonRows, rows[i])
+		} else {
+			lost, lostRows = append(lost, target), append(lostRows, rows[i])
 		}
+	}
+	if db.AddError(l.adopt(won, wonRows, l.settings.keysOnly)) != nil || db.AddError(l.lost(lost, lostRows)) != nil {
+		return
 	}
 	db.RowsAffected = int64(winners.Len())
 	db.Statement.ReflectValue = winners
 }
 
-// settled loads the stored rows into targets, and lets those that were not
-// created be saved as stored ones.
-func (l *links) settled(targets []reflect.Value, rows []found, created bool) error {
-	if !created {
-		for i := range targets {
-			l.unvisit(targets[i])
-			if rows[i].dead {
-				return l.deletedTarget(rows[i])
-			}
+// lost loads the rows that others have created into targets, and lets those be
+// saved as stored ones.
+func (l *links) lost(targets []reflect.Value, rows []found) error {
+	var dead []found
+	for i := range targets {
+		l.unvisit(targets[i])
+		switch {
+		case rows[i].dead && l.settings.deletedTargets != Revive:
+			return l.deletedTarget(rows[i])
+		case rows[i].dead:
+			dead = append(dead, rows[i])
 		}
 	}
-	return l.adopt(targets, rows, l.settings.keysOnly || l.db.FullSaveAssociations && !created)
+	if err := l.wake(dead); err != nil {
+		return err
+	}
+	return l.adopt(targets, rows, l.settings.keysOnly || l.db.FullSaveAssociations)
 }
 
 // trusted says whether all rows were inserted and all that RETURNING gave is

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -173,4 +174,30 @@ func calledBy(method, caller string) bool {
 			return false
 		}
 	}
+}
+
+// extended says whether another plugin has callbacks in a processor of GORM's,
+// which a statement that does not pass through it would leave out. GORM names its
+// own "gorm:…", and keeps the names where only reflection reads them; if they
+// can't be read the answer is yes.
+func extended(processor any) bool {
+	v := reflect.Indirect(reflect.ValueOf(processor))
+	if v.Kind() != reflect.Struct {
+		return true
+	}
+	all := v.FieldByName("callbacks")
+	if all.Kind() != reflect.Slice || all.Len() == 0 {
+		return true
+	}
+	for i := range all.Len() {
+		callback := reflect.Indirect(all.Index(i))
+		if callback.Kind() != reflect.Struct {
+			return true
+		}
+		name := callback.FieldByName("name")
+		if name.Kind() != reflect.String || !strings.HasPrefix(name.String(), "gorm:") && !strings.HasPrefix(name.String(), "m2msafe:") {
+			return true
+		}
+	}
+	return false
 }

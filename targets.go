@@ -107,10 +107,8 @@ func (l *links) resolve(targets []reflect.Value) (missing []reflect.Value, err e
 	if len(missing) > 0 && !l.savesTargets() {
 		return missing, nil // the call is going to fail on them: revive nothing
 	}
-	if len(dead) > 0 {
-		if err := l.wake(dead); err != nil {
-			return nil, err
-		}
+	if err := l.wake(dead); err != nil {
+		return nil, err
 	}
 	return missing, l.adopt(known, stored, l.settings.keysOnly || l.db.FullSaveAssociations)
 }

@@ -244,7 +244,7 @@ func (p Postgres) written(w writer, c *Call, where string) {
 		w.sql(" AS ", x.Type, ")")
 	}
 	w.sql(" FROM m2m_asked", where, " ORDER BY ", keys)
-	w.onConflict(c)
+	w.onConflict(c.Arbiter, c.Where)
 	p.returning(w, c)
 	w.sql(")")
 }

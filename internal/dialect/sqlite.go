@@ -74,7 +74,7 @@ func (s SQLite) Write(b clause.Builder, c *Call) error {
 		}
 	}
 	w.sql(" FROM m2m_asked WHERE true") // WHERE: without it ON would read as a join's
-	w.onConflict(c)
+	w.onConflict(c.Arbiter, c.Where)
 	return nil
 }
 

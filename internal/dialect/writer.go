@@ -123,15 +123,15 @@ func (w writer) stored(c *Call) {
 
 // onConflict passes over a row that meets the arbiter's key. Without an arbiter
 // nothing is tolerated.
-func (w writer) onConflict(c *Call) {
-	if len(c.Arbiter) == 0 {
+func (w writer) onConflict(arbiter []string, where string) {
+	if len(arbiter) == 0 {
 		return
 	}
 	w.sql(" ON CONFLICT (")
-	w.names("", c.Arbiter...)
+	w.names("", arbiter...)
 	w.sql(")")
-	if c.Where != "" {
-		w.sql(" WHERE ", c.Where)
+	if where != "" {
+		w.sql(" WHERE ", where)
 	}
 	w.sql(" DO NOTHING")
 }

@@ -2,14 +2,15 @@ package m2msafe
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/clause"
-	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
@@ -21,22 +22,26 @@ import (
 //
 // row is a pointer to a model. A unique key of its table counts if all of its
 // fields are set; the stored row is loaded into row, and created says whether
-// this call inserted it: of several at the same time exactly one did. A stored
-// row costs one query. A new one is created by GORM, with its hooks, defaults
-// and associations.
+// this call inserted it: of several at the same time exactly one did. On
+// PostgreSQL that is one statement, stored or not, unless something else has to
+// be done for a new row or around it: create hooks, associations, soft-delete
+// columns, create callbacks of another plugin, a second unique key with values,
+// a transaction of the caller's. Then, and on SQLite, a row that is not found is
+// created by GORM.
 //
 // Without such a key, the call fails with [ErrNoUniqueKey]: the database would
 // not keep two callers apart. With the options NaturalKey, which names the
 // columns, and NoUniqueKey(Lock) the plugin's own callers take turns instead.
 //
-// It returns [ErrOption] for a row that is no pointer to a model and for refused
+// It returns [ErrOption] for a row that is no pointer to a model with a name, for
+// a db with conditions, Select, Omit or Table, and for refused
 // options, [ErrTargetConflict] if two keys are two rows, [ErrDeletedTarget] as
 // the option DeletedTargets says, [ErrNotInUse] on a db without the plugin,
 // [ErrRetry] if the transaction is to be run again, and GORM's errors. It is
 // safe for concurrent use, each call with a row of its own.
 func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (created bool, err error) {
 	target := reflect.ValueOf(row)
-	if target.Kind() != reflect.Pointer || target.IsNil() || target.Elem().Kind() != reflect.Struct {
+	if target.Kind() != reflect.Pointer || target.IsNil() || target.Elem().Kind() != reflect.Struct || target.Elem().Type().Name() == "" {
 		return false, fmt.Errorf("%w: GetOrCreate takes a pointer to a model, not %T", ErrOption, row)
 	}
 	tx := With(db, opts...).WithContext(ctx).Session(&gorm.Session{Initialized: true})
@@ -45,6 +50,9 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 	}
 	if err := tx.Statement.Parse(row); err != nil {
 		return false, err
+	}
+	if narrowed(tx.Statement) {
+		return false, fmt.Errorf("%w: GetOrCreate takes a db without conditions, Select, Omit or Table", ErrOption)
 	}
 	plugin := tx.Plugins[pluginName].(*Plugin)
 	l := modelLinks(tx, tx.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
@@ -62,9 +70,23 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 	if l.naturalText(target) == "" {
 		return false, l.fail(ErrNoUniqueKey, nil, "no unique key of the table has a value in all of its fields")
 	}
+	if row, ok := l.upsertOf(target); ok {
+		created, done, err := l.getOrCreateAtOnce(target, row)
+		if done || err != nil {
+			return created, err
+		}
+	}
 	return l.getOrCreate(target, true)
 }
 
+// narrowed says whether a statement asks for less than whole rows of the model's
+// table.
+func narrowed(stmt *gorm.Statement) bool {
+	_, where := stmt.Clauses["WHERE"]
+	return where || stmt.TableExpr != nil || len(stmt.Selects)+len(stmt.Omits)+len(stmt.Joins) > 0
+}
+
+// getOrCreate looks, and creates what is not stored through GORM.
 func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool, err error) {
 	missing, err := l.resolve([]reflect.Value{target})
 	if err != nil || len(missing) == 0 {
@@ -84,6 +106,72 @@ func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool,
 	return false, err
 }
 
+// upsertOf is the one statement that finds or inserts the row, if nothing else
+// has to be done for a new row: nothing that GORM's create would do beyond the
+// insert, and no savepoint for what else the insert may meet.
+func (l *links) upsertOf(target reflect.Value) (*dialect.Upsert, bool) {
+	model, keys := l.rel.FieldSchema, l.completeKeys(target)
+	_, able := l.plan.dialect.(dialect.Upserter)
+	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
+	hooked := model.BeforeCreate || model.BeforeSave || model.AfterCreate || model.AfterSave
+	if !able || inside || l.db.DryRun || hooked && !l.db.Statement.SkipHooks || len(keys) != 1 ||
+		len(l.plan.living) > 0 || l.hasAssociations(target) || extended(l.db.Callback().Create()) {
+		return nil, false
+	}
+	n := keys[0]
+	values, _ := l.naturalValues(n, target)
+	u := &dialect.Upsert{Lookup: l.lookupOf(n), Arbiter: n.arbiter, Where: n.where}
+	u.N = 1
+	for i, v := range values {
+		u.Values[i] = []any{v}
+	}
+	return u, true
+}
+
+// getOrCreateAtOnce runs it. It is not done if a concurrent insert was in the
+// way, which the next statement sees.
+func (l *links) getOrCreateAtOnce(target reflect.Value, u *dialect.Upsert) (created, done bool, err error) {
+	fresh := reflect.New(target.Type().Elem()) // with auto times, which a stored row must not leave behind
+	fresh.Elem().Set(target.Elem())
+	tx := l.joinStatement(fresh.Interface())
+	values := callbacks.ConvertToCreateValues(tx.Statement)
+	if tx.Error != nil {
+		return false, false, tx.Error
+	}
+	for i, column := range values.Columns {
+		u.Row = append(u.Row, dialect.Extra{Column: l.column(column.Name), Value: values.Values[0][i]})
+	}
+	var row found
+	keep := func(_ int, f found) error { row = f; return nil }
+	read := func(rows *sql.Rows) error { return l.lookupRow(rows, 0, keep) }
+	err = run(l.db, read, func(b clause.Builder) error { return l.plan.dialect.(dialect.Upserter).Upsert(b, u) })
+	switch {
+	case err != nil:
+		return false, false, l.createdError(err)
+	case !row.row.IsValid():
+		return false, false, nil
+	case !row.created:
+		return false, true, l.adopt([]reflect.Value{target}, []found{row}, l.settings.keysOnly)
+	}
+	target.Elem().Set(fresh.Elem())
+	for _, field := range l.rel.FieldSchema.FieldsWithDefaultDBValue {
+		if slices.Contains(l.plan.columns, field) {
+			ctx := l.db.Statement.Context
+			field.ReflectValueOf(ctx, target).Set(field.ReflectValueOf(ctx, row.row))
+		}
+	}
+	return true, true, nil
+}
+
+// createdError is createError of an insert that names its arbiter: if it is not
+// about rows, the key may be gone.
+func (l *links) createdError(err error) error {
+	if err != nil && gormSentinel(l.db, err) == nil {
+		l.forget()
+	}
+	return l.createError(err)
+}
+
 // create inserts the row unless its key is stored by then, and loads it if so.
 func (l *links) create(target reflect.Value) (created bool, err error) {
 	c := &creation{links: l, before: map[any][]bool{target.Interface(): nil}}
@@ -92,7 +180,7 @@ func (l *links) create(target reflect.Value) (created bool, err error) {
 	tx := l.db.Session(&gorm.Session{NewDB: true}).Set(creationKey, c)
 	if !l.plan.link.Guarded {
 		// Named, so that a key that is gone by now is an error, no duplicate.
-		n := l.plan.naturals[slices.IndexFunc(l.plan.naturals, func(n natural) bool { return l.hasNatural(n, target) })]
+		n := l.completeKeys(target)[0]
 		onConflict := clause.OnConflict{DoNothing: true}
 		for _, column := range n.arbiter {
 			onConflict.Columns = append(onConflict.Columns, clause.Column{Name: column})
@@ -103,10 +191,7 @@ func (l *links) create(target reflect.Value) (created bool, err error) {
 		tx = tx.Clauses(onConflict)
 	}
 	tx = tx.Create(rows.Interface())
-	if tx.Error != nil && gormSentinel(l.db, tx.Error) == nil {
-		l.forget()
-	}
-	return tx.RowsAffected > 0 && tx.Error == nil, l.createError(tx.Error)
+	return tx.RowsAffected > 0 && tx.Error == nil, l.createdError(tx.Error)
 }
 
 // getOrCreateLocked does without a unique key, on the columns that NaturalKey
@@ -132,6 +217,7 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		n.fields = append(n.fields, field)
 		n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
 	}
+	n.named = true
 	l.plan = &plan{dialect: dialectOf(l.db), table: table, target: table, naturals: []natural{n}}
 	for _, field := range l.rel.FieldSchema.Fields {
 		if field.DBName != "" && field.Readable && table.Column(field.DBName) != nil {
@@ -164,79 +250,4 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		return err
 	})
 	return created && err == nil, err
-}
-
-// LinkKeys links an owner to targets by their keys alone, without loading
-// either, and returns each pair with its outcome.
-//
-//	links, err := m2msafe.LinkKeys(ctx, db, &Article{}, "Publications", 1, 2, 3)
-//
-// model is a pointer to the owner's model and relation the name of its field.
-// The keys are values of what the relation refers to, primary keys as a rule; a
-// key of several columns is an []any in the order of the relation. It is an
-// Append that creates nothing: it returns [ErrOwnerNotStored],
-// [ErrTargetNotStored] and the other errors of one, [ErrOption] for a model,
-// relation or key that does not fit, and [ErrNotInUse]. The owner's update hooks
-// run as in an Append, on an owner that has nothing but its key. Options come with db: see
-// [With]. It is safe for concurrent use.
-func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owner any, targets ...any) ([]Link, error) {
-	stmt := &gorm.Statement{DB: db}
-	if err := stmt.Parse(model); err != nil {
-		return nil, fmt.Errorf("%w: LinkKeys takes a pointer to a model: %w", ErrOption, err)
-	}
-	rel := stmt.Schema.Relationships.Relations[relation]
-	if rel == nil || rel.Type != schema.Many2Many {
-		return nil, fmt.Errorf("%w: %s has no many-to-many relation %q", ErrOption, stmt.Schema.Name, relation)
-	}
-	from, err := withKey(ctx, rel, true, owner)
-	if err != nil {
-		return nil, err
-	}
-	to := reflect.New(reflect.SliceOf(reflect.PointerTo(rel.FieldSchema.ModelType))).Elem()
-	for _, key := range targets {
-		target, err := withKey(ctx, rel, false, key)
-		if err != nil {
-			return nil, err
-		}
-		to = reflect.Append(to, target)
-	}
-	var report Report
-	tx := With(db, ReportTo(&report)).WithContext(ctx)
-	err = tx.Omit(relation + ".*").Model(from.Interface()).Association(relation).Append(to.Interface())
-	if err != nil {
-		return nil, err
-	}
-	if plugin, ok := db.Plugins[pluginName].(*Plugin); ok && plugin.settings.report != nil {
-		plugin.settings.report.add(report.Links())
-	}
-	return report.Links(), nil
-}
-
-// withKey makes a model that has nothing but the values that one end of a
-// relation refers to.
-func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (reflect.Value, error) {
-	model := rel.FieldSchema
-	if own {
-		model = rel.Schema
-	}
-	values, several := key.([]any)
-	if !several {
-		values = []any{key}
-	}
-	row, i := reflect.New(model.ModelType), 0
-	for _, ref := range rel.References {
-		if ref.OwnPrimaryKey != own || ref.PrimaryKey == nil {
-			continue
-		}
-		if i < len(values) {
-			if err := ref.PrimaryKey.Set(ctx, row, values[i]); err != nil {
-				return row, fmt.Errorf("%w: %v is no %s of a %s: %w", ErrOption, values[i], ref.PrimaryKey.Name, model.Name, err)
-			}
-		}
-		i++
-	}
-	if i != len(values) {
-		return row, fmt.Errorf("%w: a key of a %s has %d columns, not %d", ErrOption, model.Name, i, len(values))
-	}
-	return row, nil
 }
