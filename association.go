@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -123,8 +124,15 @@ func (l *links) pair() error {
 	refs := l.plan.refs
 	l.pairs = make([]pair, 0, len(l.elements))
 	l.keys = make([][]any, len(refs))
-	for i := range l.keys {
-		l.keys[i] = make([]any, 0, len(l.elements))
+	// What belongs to the one owner, or to the relation, is the same in all rows.
+	several := l.severalOwners()
+	own := func(ref reference) bool {
+		return several && ref.OwnPrimaryKey || !ref.OwnPrimaryKey && ref.PrimaryKey != nil
+	}
+	for i, ref := range refs {
+		if own(ref) {
+			l.keys[i] = make([]any, 0, len(l.elements))
+		}
 	}
 	seen := make(map[string]struct{}, len(l.elements))
 	values := make([]any, len(refs))
@@ -146,10 +154,17 @@ func (l *links) pair() error {
 		seen[string(text)] = struct{}{}
 		l.pairs = append(l.pairs, pair{element: e, outcome: Existing})
 		for i, v := range values {
-			l.keys[i] = append(l.keys[i], v)
+			if len(l.pairs) == 1 || own(refs[i]) {
+				l.keys[i] = append(l.keys[i], v)
+			}
 		}
 	}
 	return nil
+}
+
+func (l *links) severalOwners() bool {
+	first := l.elements[0].owner
+	return slices.ContainsFunc(l.elements, func(e element) bool { return e.owner != first })
 }
 
 // reference is the value of one of the join row's columns for an element, and

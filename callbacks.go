@@ -3,6 +3,7 @@ package m2msafe
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"gorm.io/gorm"
@@ -13,6 +14,8 @@ import (
 // The anchors in GORM's create and update processors, and the plugin's own
 // callbacks beside them.
 const (
+	begin       = "gorm:begin_transaction"
+	setup       = "gorm:setup_reflect_value"
 	saveBefore  = "gorm:save_before_associations"
 	insert      = "gorm:create"
 	saveAfter   = "gorm:save_after_associations"
@@ -20,6 +23,7 @@ const (
 	afterUpdate = "gorm:after_update"
 	end         = "gorm:commit_or_rollback_transaction"
 
+	directName    = "m2msafe:direct"
 	checkName     = "m2msafe:check"
 	noteName      = "m2msafe:note"
 	settleName    = "m2msafe:settle"
@@ -27,12 +31,14 @@ const (
 	settleMapName = "m2msafe:settle_map"
 	takeName      = "m2msafe:take"
 	linkName      = "m2msafe:link"
-	errorName     = "m2msafe:error"
+	finishName    = "m2msafe:finish"
 )
 
 // register puts the pipeline into db's processors. A statement that saves
 // associations passes, in this order:
 //
+//	m2msafe:direct                 of an update that does nothing but link: all of it
+//	gorm:begin_transaction
 //	gorm:before_create or _update  the owner's hooks
 //	m2msafe:check                  refuse what can't be linked, before a row is written
 //	gorm:save_before_associations  belongs-to
@@ -43,18 +49,22 @@ const (
 //	m2msafe:link                   show them again, and link
 //	gorm:after_create or _update   the owner's hooks, then COMMIT
 //
-// An update that does nothing but link (an Append) links in m2msafe:check
-// already, so that the owner's auto-update time moves only if a link did.
+// An update that does nothing but link, but can't do so in m2msafe:direct, links
+// in m2msafe:check, so that the owner's auto-update time moves only if a link did.
 //
 // The anchors are Before: what GORM registers After a callback it appends to the
-// very end, behind the COMMIT. There, m2msafe:error puts the plugin's error back
-// if GORM's ROLLBACK had one of its own.
+// very end, behind the COMMIT. There, m2msafe:finish puts back what the steps have
+// changed.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
 		Register(name string, fn func(*gorm.DB)) error
 	}
 	create, update := db.Callback().Create(), db.Callback().Update()
+	first := begin
+	if db.SkipDefaultTransaction { // then GORM leaves that callback out
+		first = setup
+	}
 	steps := []struct {
 		at   registrar
 		name string
@@ -67,11 +77,12 @@ func register(db *gorm.DB) error {
 		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
-		{create.After(end), errorName, keepError},
+		{create.After(end), finishName, finish},
+		{update.Before(first), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
-		{update.After(end), errorName, keepError},
+		{update.After(end), finishName, finish},
 	}
 	var errs []error
 	for _, s := range steps {
@@ -90,8 +101,10 @@ type taken struct {
 	relations []*schema.Relationship
 	omits     []string // Statement.Omits as the user set it
 	choice    choice
-	early     bool // nothing but links is saved: m2msafe:check links, before the owner's update
-	changed   bool // a link was made
+	early     bool         // nothing but links is saved, and is linked before the owner's update
+	changed   bool         // a link was made
+	missing   []int        // elements that the one statement has found not to be stored
+	config    *gorm.Config // what the statement had, if it is to have another
 }
 
 // choice is what the user's Select and Omit come to.
@@ -111,9 +124,9 @@ func (c choice) has(relation string) bool {
 type takenKey struct{ *gorm.Statement }
 
 // relationsOf returns the statement's relations that the plugin is to save, and
-// how it is to do that. It costs nothing where a model has no such relation.
+// how it is to do that. It costs nothing where there is none.
 func relationsOf(db *gorm.DB, creating bool) (*taken, bool) {
-	if db.Error != nil || db.Statement.Schema == nil || len(db.Statement.Schema.Relationships.Many2Many) == 0 {
+	if db.Error != nil || db.Statement.Schema == nil || !holdsTargets(db.Statement) {
 		return nil, false
 	}
 	// The session's own plugin, which is another than the registered one below
@@ -135,12 +148,43 @@ func relationsOf(db *gorm.DB, creating bool) (*taken, bool) {
 	return t, len(t.relations) > 0
 }
 
+// holdsTargets says whether any owner holds anything in a many-to-many field.
+func holdsTargets(stmt *gorm.Statement) bool {
+	for _, rel := range stmt.Schema.Relationships.Many2Many {
+		switch v := stmt.ReflectValue; v.Kind() {
+		case reflect.Struct:
+			if holds(stmt, rel, v) {
+				return true
+			}
+		case reflect.Slice, reflect.Array:
+			for i := range v.Len() {
+				if owner := reflect.Indirect(v.Index(i)); owner.Kind() == reflect.Struct && holds(stmt, rel, owner) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func holds(stmt *gorm.Statement, rel *schema.Relationship, owner reflect.Value) bool {
+	if len(rel.Field.StructField.Index) > 1 { // a look at it would make the embedded struct
+		_, zero := rel.Field.ValueOf(stmt.Context, owner)
+		return !zero
+	}
+	field := reflect.Indirect(rel.Field.ReflectValueOf(stmt.Context, owner))
+	return field.IsValid() && field.Len() > 0
+}
+
 // check refuses what can never be linked while nothing is written yet, and
 // links at once where there is nothing else to do.
 func check(creating bool) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		t, ok := relationsOf(db, creating)
-		if !ok || db.DryRun {
+		t, ok := takenBy(db) // by direct
+		if !ok {
+			t, ok = relationsOf(db, creating)
+		}
+		if !ok || t.early || db.DryRun {
 			return
 		}
 		var misfit error
@@ -159,7 +203,7 @@ func check(creating bool) func(*gorm.DB) {
 		if _, nested := db.Statement.Settings.Load(visitedKey); !fits && !nested && misfit != nil && fail(db, misfit) {
 			return
 		}
-		if columns := t.onlyLinks(db); len(columns) > 0 {
+		if columns := updateTimes(db.Statement); len(columns) > 0 && t.onlyLinks(db) {
 			db.Statement.Settings.Store(takenKey{db.Statement}, t)
 			t.early = true
 			t.save(db)
@@ -170,21 +214,29 @@ func check(creating bool) func(*gorm.DB) {
 	}
 }
 
-// onlyLinks returns the owner's auto-update-time columns if the update writes
-// no others and saves no other relations.
-func (t *taken) onlyLinks(db *gorm.DB) (columns []string) {
-	if t.creating || !t.choice.restricted || db.Statement.SkipHooks {
-		return nil
+// onlyLinks says whether an update writes no columns but the owner's auto-update
+// times, and saves no other relations.
+func (t *taken) onlyLinks(db *gorm.DB) bool {
+	if t.creating || !t.choice.restricted {
+		return false
 	}
 	for name, chosen := range t.choice.columns {
 		relation := func(r *schema.Relationship) bool { return r.Name == name }
 		_, column := db.Statement.Schema.FieldsByDBName[name]
 		_, related := db.Statement.Schema.Relationships.Relations[name]
 		if chosen && (column || related && !slices.ContainsFunc(t.relations, relation)) {
-			return nil
+			return false
 		}
 	}
-	for _, field := range db.Statement.Schema.Fields {
+	return true
+}
+
+// updateTimes are the auto-update times that an update of the statement moves.
+func updateTimes(stmt *gorm.Statement) (columns []string) {
+	if stmt.SkipHooks {
+		return nil
+	}
+	for _, field := range stmt.Schema.Fields {
 		if field.AutoUpdateTime > 0 && field.DBName != "" {
 			columns = append(columns, field.DBName)
 		}
@@ -224,7 +276,6 @@ func link(db *gorm.DB) {
 	if !ok {
 		return
 	}
-	db.Statement.Settings.Delete(takenKey{db.Statement})
 	db.Statement.Omits = t.omits
 	if db.Error == nil && !t.early {
 		t.save(db)
@@ -255,10 +306,16 @@ func fail(db *gorm.DB, err error) bool {
 	return true
 }
 
-// keepError restores the plugin's error where a later one hides it: if the
-// context has ended, database/sql has rolled back already, GORM's Rollback says
-// so, and errors.Is would find that alone.
-func keepError(db *gorm.DB) {
+// finish restores what the statement had. The plugin's error too, where a later
+// one hides it: if the context has ended, database/sql has rolled back already,
+// GORM's Rollback says so, and errors.Is would find that alone.
+func finish(db *gorm.DB) {
+	if t, ok := takenBy(db); ok {
+		db.Statement.Settings.Delete(takenKey{db.Statement})
+		if t.config != nil {
+			db.Config = t.config
+		}
+	}
 	value, _ := db.Statement.Settings.LoadAndDelete(errorKey{db.Statement})
 	if err, ok := value.(error); ok && !errors.Is(db.Error, err) {
 		db.Error = err
@@ -273,5 +330,6 @@ func saveAssociations(tx *gorm.DB) error {
 	take(true)(tx)
 	callbacks.SaveAfterAssociations(true)(tx)
 	link(tx)
+	finish(tx)
 	return tx.Error
 }

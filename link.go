@@ -174,6 +174,10 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	}
 	found := map[dialect.State][]int{}
 	for _, s := range states {
+		if s.row < 0 { // of a quiet call: some were written
+			l.made(s.row, Created)
+			continue
+		}
 		found[s.state] = append(found[s.state], s.row)
 	}
 	for _, rows := range found {
@@ -211,15 +215,25 @@ func (l *links) write(call *dialect.Call, rows []int, statement func(clause.Buil
 	}
 	states, err := l.states(part, statement)
 	for _, s := range states {
-		l.outcome([]int{rows[s.row]}, outcome)
+		if s.row >= 0 {
+			s.row = rows[s.row]
+		}
+		l.made(s.row, outcome)
 	}
 	return err
 }
 
 func (l *links) outcome(rows []int, outcome Outcome) {
 	for _, i := range rows {
-		l.pairs[i].outcome = outcome
-		l.changed = true
+		l.made(i, outcome)
+	}
+}
+
+// made notes that a pair was linked; of a quiet call, -1, that some were.
+func (l *links) made(pair int, outcome Outcome) {
+	l.changed = true
+	if pair >= 0 {
+		l.pairs[pair].outcome = outcome
 	}
 }
 

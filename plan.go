@@ -1,7 +1,9 @@
 package m2msafe
 
 import (
+	"database/sql/driver"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -30,12 +32,16 @@ type plan struct {
 	lockOwner bool             // the owners' rows can be locked
 	bare      bool             // the join row has no columns but the pair's
 	hooks     bool             // the join model has create hooks
+	indirect  string           // why an Append takes more than one statement, if it always does
+	touch     []*schema.Field  // the owner's auto-update times
+	apart     []*schema.Field  // of the targets' primary key, what the relation does not refer to
 }
 
 // reference is a column of the join row and where its value comes from.
 type reference struct {
 	*schema.Reference
 	convert bool // the join model's field has a type of its own
+	number  bool // it is a plain integer on both sides
 }
 
 // plans caches plans by relation and join model: SetupJoinTable replaces the
@@ -143,6 +149,7 @@ func (l *links) makePlan() (*plan, error) {
 	if p.link.Target, err = l.planSide(p, false); err != nil {
 		return nil, err
 	}
+	l.planDirect(p)
 	return p, l.planNaturals(p)
 }
 
@@ -180,9 +187,17 @@ func (l *links) referenceFor(column string) reference {
 			found.Reference = ref
 			found.convert = ref.PrimaryKey != nil &&
 				(ref.PrimaryKey.FieldType != ref.ForeignKey.FieldType || ref.ForeignKey.Serializer != nil)
+			found.number = ref.PrimaryKey != nil && !found.convert && isNumber(ref.PrimaryKey)
 		}
 	}
 	return found
+}
+
+// isNumber says whether a field's value is its text as a number, and nothing else.
+func isNumber(f *schema.Field) bool {
+	_, valuer := reflect.New(f.FieldType).Interface().(driver.Valuer)
+	zero := reflect.Zero(f.FieldType)
+	return !valuer && f.Serializer == nil && (zero.CanInt() || zero.CanUint())
 }
 
 // planSide looks at the table that one end of the pair refers to. A table of

@@ -28,7 +28,7 @@ func TestAPlanThatTheDatabaseProvesWrongIsForgotten(t *testing.T) {
 	require.NoError(t, linkOne(db, 1))
 	exec(t, db, `ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)
 
-	err := linkOne(db, 2)
+	err := db.Transaction(func(tx *gorm.DB) error { return linkOne(tx, 2) })
 	var failed *m2msafe.LinkError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "42P10", sqlState(err))
@@ -43,6 +43,16 @@ func TestAPlanThatTheDatabaseProvesWrongIsForgotten(t *testing.T) {
 	}
 
 	mend(t, dsn, book)
+}
+
+// Outside a transaction nobody need notice.
+func TestAPlanThatIsOutOfDateIsMadeAnewByTheSameCall(t *testing.T) {
+	db := open(t)
+	seed(t, db, 3)
+	require.NoError(t, linkOne(db, 1))
+	exec(t, db, `ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)
+	require.NoError(t, linkOne(db, 2))
+	assert.Equal(t, []string{"1|1", "1|2"}, links(t, db))
 }
 
 func TestAnErrorAboutRowsKeepsThePlan(t *testing.T) {

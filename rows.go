@@ -27,6 +27,7 @@ func (l *links) call() (*dialect.Call, error) {
 		link.Owner.Lock = "NO KEY UPDATE"
 	}
 	c := &dialect.Call{Link: &link, N: len(l.pairs), Keys: l.keys}
+	c.Quiet = l.settings.report == nil && l.settings.onLinked == nil && !l.hooked()
 	if l.plan.link.Dead {
 		c.Revive = l.revive()
 	}
@@ -120,7 +121,7 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 			return err
 		}
 		for j, ref := range l.plan.refs {
-			if err := ref.ForeignKey.Set(ctx, row, l.keys[j][i]); err != nil {
+			if err := ref.ForeignKey.Set(ctx, row, call.Key(j, i)); err != nil {
 				return l.fail(nil, err, "the join model can't hold the key")
 			}
 		}

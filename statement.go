@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -64,12 +63,8 @@ func (l *links) databaseError(err error) error {
 	if e.gormErr == nil && e.Err == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		l.forget()
 	}
-	if len(l.pairs) == 0 {
-		return e
-	}
-	owner := l.pairs[0].owner
-	if !slices.ContainsFunc(l.pairs, func(p pair) bool { return p.owner != owner }) {
-		e.Owner = l.values(true, l.pairs[0].element)
+	if len(l.elements) > 0 && !l.severalOwners() {
+		e.Owner = l.values(true, l.elements[0])
 	}
 	return e
 }
@@ -176,28 +171,26 @@ func calledBy(method, caller string) bool {
 	}
 }
 
-// extended says whether another plugin has callbacks in a processor of GORM's,
-// which a statement that does not pass through it would leave out. GORM names its
-// own "gorm:…", and keeps the names where only reflection reads them; if they
-// can't be read the answer is yes.
+// extended says whether another plugin has callbacks in a processor of GORM's
+// that do more than watch: what does not pass through it would leave them out, or
+// take their transaction from them. GORM keeps the names where only reflection
+// reads them; if they can't be read the answer is yes.
 func extended(processor any) bool {
-	v := reflect.Indirect(reflect.ValueOf(processor))
-	if v.Kind() != reflect.Struct {
-		return true
-	}
-	all := v.FieldByName("callbacks")
+	all := fieldOf(reflect.ValueOf(processor), "callbacks")
 	if all.Kind() != reflect.Slice || all.Len() == 0 {
 		return true
 	}
 	for i := range all.Len() {
-		callback := reflect.Indirect(all.Index(i))
-		if callback.Kind() != reflect.Struct {
-			return true
-		}
-		name := callback.FieldByName("name")
-		if name.Kind() != reflect.String || !strings.HasPrefix(name.String(), "gorm:") && !strings.HasPrefix(name.String(), "m2msafe:") {
+		if name := fieldOf(all.Index(i), "name"); name.Kind() != reflect.String || !watches(name.String()) {
 			return true
 		}
 	}
 	return false
+}
+
+func fieldOf(v reflect.Value, name string) reflect.Value {
+	if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return v.FieldByName(name)
 }

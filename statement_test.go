@@ -34,15 +34,15 @@ func TestWhichStatementsACallTakes(t *testing.T) {
 		{
 			"Append of a stored target", gorm.Config{},
 			func(db *gorm.DB) error { return linkOne(db, 2) },
-			[]string{"BEGIN", "link", "COMMIT"},
+			[]string{"link"},
 		}, {
 			"Append of a link that is there", gorm.Config{},
 			func(db *gorm.DB) error { return linkOne(db, 1) },
-			[]string{"BEGIN", "link", "COMMIT"},
+			[]string{"link"},
 		}, {
 			"Append of many", gorm.Config{},
 			func(db *gorm.DB) error { return append32(db) },
-			[]string{"BEGIN", "link", "COMMIT"},
+			[]string{"link"},
 		}, {
 			"Append of a stored target without the default transaction", gorm.Config{SkipDefaultTransaction: true},
 			func(db *gorm.DB) error { return linkOne(db, 2) },
@@ -56,19 +56,19 @@ func TestWhichStatementsACallTakes(t *testing.T) {
 		}, {
 			"Append of a target with a key that is not stored", gorm.Config{},
 			func(db *gorm.DB) error { return linkOne(db, 9) },
-			[]string{"BEGIN", "link", "INSERT publications", "link", "COMMIT"},
+			[]string{"link", "BEGIN", "INSERT publications", "link", "COMMIT"},
 		}, {
 			"Append to an owner with an update time", gorm.Config{},
 			func(db *gorm.DB) error {
 				return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 1})
 			},
-			[]string{"BEGIN", "link", "UPDATE timeds", "COMMIT"},
+			[]string{"link"},
 		}, {
 			"Append of a link that is there to an owner with an update time", gorm.Config{},
 			func(db *gorm.DB) error {
 				return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 3})
 			},
-			[]string{"BEGIN", "link", "COMMIT"},
+			[]string{"link"},
 		}, {
 			"Append in the caller's transaction", gorm.Config{},
 			func(db *gorm.DB) error {
@@ -112,7 +112,7 @@ func TestWhichStatementsACallTakes(t *testing.T) {
 			func(db *gorm.DB) error {
 				return db.Model(&Article{ID: 1}).Association("Publications").Replace(&Publication{ID: 2})
 			},
-			[]string{"BEGIN", "link", "COMMIT", "BEGIN", "DELETE", "COMMIT"},
+			[]string{"link", "BEGIN", "DELETE", "COMMIT"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,9 +135,11 @@ func TestOneStatementTextServesAnyNumberOfLinks(t *testing.T) {
 	require.NoError(t, db.Use(m2msafe.New()))
 	seed(t, db, 300)
 	prepared := func() []string { return db.ConnPool.(*gorm.PreparedStmtDB).Stmts.Keys() }
-	require.NoError(t, linkOne(db, 1))
-	before := len(prepared())
-	for _, n := range []int{1, 2, 7, 100, 299} {
+	before := 0
+	for i, n := range []int{1, 2, 65, 1, 2, 7, 64, 66, 100, 299} {
+		if i == 3 { // one link, up to 64, and more have a text each
+			before = len(prepared())
+		}
 		var targets []Publication
 		for i := range n {
 			targets = append(targets, Publication{ID: uint(i + 1)})
@@ -146,7 +148,7 @@ func TestOneStatementTextServesAnyNumberOfLinks(t *testing.T) {
 		require.NoError(t, db.Model(&[]Article{{ID: 3}, {ID: 4}}).Association("Publications").Append(&targets, &targets))
 	}
 	assert.Len(t, prepared(), before, "%q", prepared())
-	assert.Len(t, links(t, db), 1+299+2*299)
+	assert.Len(t, links(t, db), 299+2*299)
 }
 
 func TestFortyThousandLinksInOneAppend(t *testing.T) {
@@ -176,7 +178,7 @@ func bulk(t *testing.T, n int, limit time.Duration) {
 	rec.take()
 	for range 2 {
 		require.NoError(t, db.WithContext(ctx).Model(&Publication{ID: 1}).Association("Articles").Append(articles))
-		assert.Equal(t, []string{"BEGIN", "link", "COMMIT"}, slices.DeleteFunc(kinds(rec.take()), func(k string) bool { return k == "catalogue" }))
+		assert.Equal(t, []string{"link"}, slices.DeleteFunc(kinds(rec.take()), func(k string) bool { return k == "catalogue" }))
 	}
 	assert.Equal(t, []string{fmt.Sprintf("%d|%d|1|1|%d", n, n, n)}, stored(t, db,
 		`SELECT count(*), count(DISTINCT article_id), count(DISTINCT publication_id), min(article_id), max(article_id) FROM article_publications`))

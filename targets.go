@@ -71,6 +71,9 @@ func (l *links) saveTargets() error {
 	if err != nil || !l.savesTargets() {
 		return err
 	}
+	if len(l.missing) > 0 { // all have keys, and these are not stored
+		return l.createTargets(l.elementsAt(l.missing), l.upsert(), nil)
+	}
 	if err := l.createNew(missing); err != nil || !l.saveFirst() {
 		return err
 	}
@@ -181,6 +184,15 @@ func (l *links) naturalText(target reflect.Value) string {
 		return texts[0]
 	}
 	return ""
+}
+
+// elementsAt are the targets of elements.
+func (l *links) elementsAt(elements []int) []reflect.Value {
+	targets := make([]reflect.Value, len(elements))
+	for i, e := range elements {
+		targets[i] = l.elements[e].target
+	}
+	return targets
 }
 
 // targetsOf are the targets of pairs.

@@ -11,29 +11,96 @@ import (
 	"time"
 )
 
-// array writes a parameter with all values of a column in PostgreSQL's array
-// text form, and its cast. One text parameter is understood alike by pgx
-// (extended and simple protocol) and lib/pq.
+// Array is a column of keys in the form in which PostgreSQL takes them: its array
+// text form. One text parameter is understood alike by pgx (extended and simple
+// protocol) and lib/pq.
+type Array struct {
+	typ  string
+	text []byte
+}
+
+// NewArray makes an array for n values of a column.
+func NewArray(column Column, n int) *Array {
+	return &Array{typ: column.Type, text: make([]byte, 0, 8*n+2)}
+}
+
+// Append adds a value; see [Text].
+func (a *Array) Append(v any) error {
+	s, null, err := Text(v, a.typ)
+	if err != nil {
+		return err
+	}
+	a.next()
+	if null {
+		a.text = append(a.text, "NULL"...)
+	} else {
+		a.text = appendElement(a.text, s)
+	}
+	return nil
+}
+
+// AppendUint adds a number, without making an any of it.
+func (a *Array) AppendUint(v uint64) {
+	a.next()
+	a.text = strconv.AppendUint(a.text, v, 10)
+}
+
+// AppendInt is the same for one with a sign.
+func (a *Array) AppendInt(v int64) {
+	a.next()
+	a.text = strconv.AppendInt(a.text, v, 10)
+}
+
+func (a *Array) next() {
+	if len(a.text) == 0 {
+		a.text = append(a.text, '{')
+	} else {
+		a.text = append(a.text, ',')
+	}
+}
+
+// bindArray writes an array as a parameter, and its cast.
+func (w writer) bindArray(a *Array) {
+	if len(a.text) == 0 {
+		a.text = append(a.text, '{')
+	}
+	w.bind(string(append(a.text, '}')))
+	w.sql("::", elementType(a.typ), "[]")
+}
+
+// array writes a column of values as one.
 func (w writer) array(column Column, values []any) error {
-	text := make([]byte, 0, 16*len(values)+2)
-	text = append(text, '{')
-	for i, v := range values {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		s, null, err := Text(v, column.Type)
-		if err != nil {
+	a := NewArray(column, len(values))
+	for _, v := range values {
+		if err := a.Append(v); err != nil {
 			return fmt.Errorf("column %s: %w", column.Name, err)
 		}
-		if null {
-			text = append(text, "NULL"...)
-			continue
-		}
-		text = appendElement(text, s)
 	}
-	text = append(text, '}')
-	w.bind(string(text))
-	w.sql("::", elementType(column.Type), "[]")
+	w.bindArray(a)
+	return nil
+}
+
+// keys writes a column of a call's keys as an array.
+func (w writer) keys(c *Call, i int, ref Column) error {
+	if c.Keys[i] == nil {
+		w.bindArray(c.Arrays[i])
+		return nil
+	}
+	return w.array(ref, c.Keys[i])
+}
+
+// scalar writes one value as a parameter, as an array's element would be.
+func (w writer) scalar(column Column, v any) error {
+	s, null, err := Text(v, column.Type)
+	if err != nil {
+		return fmt.Errorf("column %s: %w", column.Name, err)
+	}
+	if null {
+		w.sql("NULL")
+	} else {
+		w.bind(s)
+	}
+	w.sql("::", column.Type)
 	return nil
 }
 

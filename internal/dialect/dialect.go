@@ -45,6 +45,7 @@ type Link struct {
 	Live          []Assign // what a row has that is not soft-deleted
 	Dead          bool     // a soft-deleted row takes the arbiter's key
 	Guarded       bool     // take turns with the other writers first
+	OwnerLive     []Assign // what an owner has that is not soft-deleted
 }
 
 // Extra is a column beyond the pair in the rows of a call.
@@ -58,9 +59,12 @@ type Extra struct {
 type Call struct {
 	*Link
 	N      int      // number of rows
-	Keys   [][]any  // a slice a column of Refs, with a value a row
+	Keys   [][]any  // a slice a column of Refs, with a value a row, or with one that all rows share
+	Arrays []*Array // or, for a column whose Keys are nil, an array; of a Linker's calls only
 	Extra  []Extra  // further columns to insert
 	Revive []Assign // what to set in a dead row
+	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
+	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
 }
 
 // State is what a statement says of a row of its call. Rows that it says
@@ -147,13 +151,34 @@ func (c *Call) Of(l *Link) *Call {
 	return &of
 }
 
+// shared says whether all rows have the same value in a column of Refs.
+func (c *Call) shared(ref int) bool { return len(c.Keys[ref]) == 1 }
+
+// sharedSide says whether all rows have the same row at one end.
+func (c *Call) sharedSide(s Side) bool {
+	return !slices.ContainsFunc(s.Refs, func(ref int) bool { return !c.shared(ref) })
+}
+
+// Key is a row's value in a column of Refs.
+func (c *Call) Key(ref, row int) any {
+	if c.shared(ref) {
+		row = 0
+	}
+	return c.Keys[ref][row]
+}
+
 // Cut returns the rows of a call from from up to to.
 func (c *Call) Cut(from, to int) *Call {
+	if from == 0 && to == c.N {
+		return c
+	}
 	cut := *c
 	cut.N = to - from
-	cut.Keys = make([][]any, len(c.Keys))
+	cut.Keys = slices.Clone(c.Keys)
 	for i, k := range c.Keys {
-		cut.Keys[i] = k[from:to]
+		if !c.shared(i) {
+			cut.Keys[i] = k[from:to]
+		}
 	}
 	cut.Extra = slices.Clone(c.Extra)
 	for i, x := range c.Extra {
@@ -175,9 +200,11 @@ func (c *Call) Pick(rows []int) *Call {
 	}
 	picked := *c
 	picked.N = len(rows)
-	picked.Keys = make([][]any, len(c.Keys))
+	picked.Keys = slices.Clone(c.Keys)
 	for i, k := range c.Keys {
-		picked.Keys[i] = pick(k)
+		if !c.shared(i) {
+			picked.Keys[i] = pick(k)
+		}
 	}
 	picked.Extra = slices.Clone(c.Extra)
 	for i, x := range c.Extra {

@@ -2,13 +2,15 @@ package dialect
 
 import (
 	"strconv"
+	"strings"
 
 	"gorm.io/gorm/clause"
 )
 
 // Postgres links in one statement, whatever the number of rows: each column
-// travels as one array parameter, so one statement text serves any number of
-// links and there is no parameter limit.
+// travels as one array parameter, or as one value where all rows have the same,
+// so there is no parameter limit and a handful of texts serve any number of
+// links.
 //
 // Why it is right, READ COMMITTED first. Rows are inserted in the order of the
 // pair's columns, which the plan fixes for the table, whichever side appends;
@@ -23,7 +25,9 @@ import (
 // transaction if the owner or target were deleted after the snapshot. So both
 // are locked first (FOR KEY SHARE, the lock that the check itself takes, in key
 // order): a row whose deletion commits in the meantime drops out of the locked
-// set, is reported as not stored, and nothing is written. Owners that the call
+// set, is reported as not stored, and nothing is written. Where the statement is
+// a transaction of its own the plan leaves these locks out: the check's error
+// costs nothing there, and who asked tries again with them. Owners that the call
 // is going to update are locked as that update will (FOR NO KEY UPDATE), so that
 // all calls take an owner before its join rows.
 //
@@ -40,38 +44,45 @@ func (Postgres) Parameters() int { return 65535 }
 // Find says how each row stands.
 func (p Postgres) Find(b clause.Builder, c *Call) error {
 	w := writer{b}
-	if err := p.asked(w, c, true); err != nil {
+	unable, err := p.found(w, c)
+	if err != nil {
 		return err
 	}
-	w.sql(" SELECT n, s FROM m2m_asked WHERE s <> 'e'")
+	w.sql(" SELECT n, 'n' AS s FROM m2m_new")
+	if unable {
+		w.sql(" UNION ALL SELECT n, s FROM m2m_unable")
+	}
 	return nil
 }
 
 // Write inserts the rows, but for those that meet another one.
 func (p Postgres) Write(b clause.Builder, c *Call) error {
 	w := writer{b}
-	if err := p.asked(w, c, false); err != nil {
+	w.sql("WITH m2m_new AS (SELECT r.* FROM ")
+	if err := p.rows(w, c); err != nil {
 		return err
 	}
-	p.written(w, c, "")
-	w.sql(" SELECT a.n, 'n' AS s FROM m2m_asked AS a")
-	p.joinWritten(w, c)
+	w.sql(")")
+	p.written(w, c, false)
+	w.sql(" ")
+	p.news(w, c, "n")
 	return nil
 }
 
 // Link is Find and Write in one.
 func (p Postgres) Link(b clause.Builder, c *Call) error {
 	w := writer{b}
-	if err := p.asked(w, c, true); err != nil {
+	unable, err := p.found(w, c)
+	if err != nil {
 		return err
 	}
-	unable := "'o', 't'"
-	if c.Dead {
-		unable = "'o', 't', 'd'"
+	p.written(w, c, unable)
+	p.touched(w, c)
+	w.sql(" ")
+	if unable {
+		w.sql("SELECT n, s FROM m2m_unable UNION ALL ")
 	}
-	p.written(w, c, " WHERE s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ("+unable+"))")
-	w.sql(" SELECT n, s FROM m2m_asked WHERE s IN (", unable, ") UNION ALL SELECT a.n, a.s FROM m2m_asked AS a")
-	p.joinWritten(w, c)
+	p.news(w, c, "n")
 	return nil
 }
 
@@ -81,100 +92,177 @@ func (p Postgres) Link(b clause.Builder, c *Call) error {
 func (p Postgres) Revive(b clause.Builder, c *Call) error {
 	const distinct = "IS DISTINCT FROM"
 	w := writer{b}
-	if err := p.asked(w, c, false); err != nil {
+	w.sql("WITH m2m_new AS (SELECT r.* FROM ")
+	if err := p.rows(w, c); err != nil {
 		return err
 	}
 	keys := columns("k", len(c.Refs))
-	w.sql(", m2m_dead (", keys, ") AS (SELECT ")
+	w.sql("), m2m_dead (", keys, ") AS (SELECT ")
 	w.refs(c, "j.")
 	w.sql(" FROM ")
 	w.table(c.Table)
 	w.sql(" AS j WHERE (")
 	w.refs(c, "j.")
-	w.sql(") IN (SELECT ", keys, " FROM m2m_asked) AND (")
+	w.sql(") IN (SELECT ", keys, " FROM m2m_new) AND (")
 	w.live(c.Live, "j.", false, distinct)
 	w.sql(") ORDER BY ", ordinals(len(c.Refs)), " FOR UPDATE OF j), m2m_written AS (")
 	w.revive(c, "m2m_dead", distinct)
 	p.returning(w, c)
-	w.sql(") SELECT a.n, 'd' AS s FROM m2m_asked AS a")
-	p.joinWritten(w, c)
+	w.sql(") ")
+	p.news(w, c, "d")
 	return nil
 }
 
 // Load reads columns of the rows back.
 func (p Postgres) Load(b clause.Builder, c *Call, columns []string) error {
 	w := writer{b}
-	if err := p.asked(w, c, false); err != nil {
+	w.sql("WITH m2m_asked AS (SELECT r.* FROM ")
+	if err := p.rows(w, c); err != nil {
 		return err
 	}
+	w.sql(")")
 	w.load(c, columns)
 	return nil
 }
 
-// rows writes the first common table expression, the rows of the call (k1…, x1…,
-// n).
-func (p Postgres) rows(w writer, c *Call, as string) error {
-	w.sql("WITH ", as, " AS (SELECT * FROM unnest(")
+// few is up to how many rows the planner is not shown how many there are.
+// PostgreSQL keeps a prepared statement's plan if it costs no more than one made
+// for the values at hand; with the length of an array in view it always costs
+// more, and a statement that takes 0.1 ms is planned for 0.3 ms at each call.
+// Behind a subquery the length is 10 to the planner, each time. More rows than
+// this are worth a plan of their own.
+const few = 64
+
+// rows writes the rows of the call (k1…, x1…, n) as a FROM item r: columns in
+// which all rows are alike as one parameter, the others as one array each.
+func (p Postgres) rows(w writer, c *Call) error {
+	var arrays []string
+	w.sql("(SELECT ")
 	for i, ref := range c.Refs {
-		if i > 0 {
-			w.sql(", ")
+		if !c.shared(i) {
+			arrays = append(arrays, "k"+strconv.Itoa(i+1))
+			continue
 		}
-		if err := w.array(ref, c.Keys[i]); err != nil {
+		if err := w.scalar(ref, c.Keys[i][0]); err != nil {
 			return err
 		}
+		w.sql(" AS k", strconv.Itoa(i+1), ", ")
 	}
-	for _, x := range c.Extra {
-		if x.Rows != nil {
-			w.sql(", ")
-			if err := w.array(x.Column, x.Rows); err != nil {
-				return err
-			}
-		}
-	}
-	w.sql(") WITH ORDINALITY AS a (", columns("k", len(c.Refs)))
 	for i, x := range c.Extra {
 		if x.Rows != nil {
-			w.sql(", x", strconv.Itoa(i+1))
+			arrays = append(arrays, "x"+strconv.Itoa(i+1))
 		}
 	}
-	w.sql(", n))")
+	if len(arrays) == 0 {
+		w.sql("CAST(1 AS bigint) AS n) AS r")
+		return nil
+	}
+	hide, next := [2]string{}, ""
+	if c.N <= few {
+		hide = [2]string{"(SELECT ", ")"}
+	}
+	w.sql("a.* FROM unnest(")
+	for i, ref := range c.Refs {
+		if c.shared(i) {
+			continue
+		}
+		w.sql(next, hide[0])
+		if err := w.keys(c, i, ref); err != nil {
+			return err
+		}
+		w.sql(hide[1])
+		next = ", "
+	}
+	for _, x := range c.Extra {
+		if x.Rows == nil {
+			continue
+		}
+		w.sql(next, hide[0])
+		if err := w.array(x.Column, x.Rows); err != nil {
+			return err
+		}
+		w.sql(hide[1])
+		next = ", "
+	}
+	w.sql(") WITH ORDINALITY AS a (", strings.Join(arrays, ", "), ", n)) AS r")
 	return nil
 }
 
-// asked writes the rows as m2m_asked, and with find their state s. What is
-// linked already is found first: a foreign key keeps its two ends, and they need
-// no lock.
-func (p Postgres) asked(w writer, c *Call, find bool) error {
-	if !find {
-		return p.rows(w, c, "m2m_asked")
+// found writes the rows that are not linked yet as m2m_new, and as m2m_unable
+// (n, s) those that can't be linked, if there may be any. What is linked already
+// is found first: a foreign key keeps its two ends, and they need no lock; an
+// end that nothing keeps is looked for in any case.
+func (p Postgres) found(w writer, c *Call) (unable bool, err error) {
+	w.sql("WITH ")
+	loose := c.Owner.Check && !c.Owner.Bound || c.Target.Check && !c.Target.Bound
+	if loose {
+		w.sql("m2m_rows AS (SELECT r.* FROM ")
+		if err := p.rows(w, c); err != nil {
+			return false, err
+		}
+		w.sql("), ")
 	}
-	if err := p.rows(w, c, "m2m_rows"); err != nil {
-		return err
+	w.sql("m2m_new AS (SELECT r.*")
+	if c.Dead {
+		w.sql(", EXISTS (SELECT FROM ")
+		w.table(c.Table)
+		w.sql(" AS j WHERE ")
+		w.samePair(c)
+		w.sql(") AS dead")
 	}
-	w.sql(", m2m_known AS (SELECT r.*, CASE")
-	w.stored(c)
-	w.sql(" ELSE 'n' END AS p FROM m2m_rows AS r)")
-	p.stored(w, c.Owner, "m2m_owners")
-	p.stored(w, c.Target, "m2m_targets")
-	w.sql(", m2m_asked AS (SELECT r.*, ")
-	if c.Owner.Check || c.Target.Check {
-		w.sql("CASE")
-		p.missing(w, c.Owner, "o", NoOwner)
-		p.missing(w, c.Target, "t", NoTarget)
-		w.sql(" ELSE r.p END")
-	} else {
-		w.sql("r.p")
+	w.sql(" FROM ")
+	if loose {
+		w.sql("m2m_rows AS r")
+	} else if err := p.rows(w, c); err != nil {
+		return false, err
 	}
-	w.sql(" AS s FROM m2m_known AS r")
-	p.joinStored(w, c.Owner, "m2m_owners", "o")
-	p.joinStored(w, c.Target, "m2m_targets", "t")
+	w.sql(" WHERE NOT EXISTS (SELECT FROM ")
+	w.table(c.Table)
+	w.sql(" AS j WHERE ")
+	w.samePair(c)
+	if c.Dead {
+		w.sql(" AND ")
+		w.live(c.Live, "j.", true, "")
+	}
+	w.sql("))")
+	p.locked(w, c, c.Owner, "m2m_owners")
+	p.locked(w, c, c.Target, "m2m_targets")
+	unable = c.Owner.Check || c.Target.Check || c.Dead
+	if !unable {
+		return false, nil
+	}
+	w.sql(", m2m_unable AS (")
+	next := ""
+	for _, side := range []struct {
+		Side
+		locked string
+		state  State
+	}{{c.Owner, "m2m_owners", NoOwner}, {c.Target, "m2m_targets", NoTarget}} {
+		if side.Check {
+			w.sql(next)
+			p.missing(w, side.Side, side.locked, side.state)
+			next = " UNION ALL "
+		}
+	}
+	if c.Dead {
+		w.sql(next, "SELECT n, 'd' AS s FROM m2m_new WHERE dead")
+	}
 	w.sql(")")
-	return nil
+	return true, nil
 }
 
-// stored writes the expression that has the keys of one side that are stored.
-func (p Postgres) stored(w writer, s Side, as string) {
-	if !s.Check {
+// source is where the rows stand whose end on a side is looked for.
+func (s Side) source() string {
+	if s.Bound {
+		return "m2m_new"
+	}
+	return "m2m_rows"
+}
+
+// locked writes the expression that locks the rows of one side that are stored,
+// in key order.
+func (p Postgres) locked(w writer, c *Call, s Side, as string) {
+	if !s.Check || s.Lock == "" {
 		return
 	}
 	w.sql(", ", as, " AS (SELECT ")
@@ -183,57 +271,46 @@ func (p Postgres) stored(w writer, s Side, as string) {
 	w.table(s.Table)
 	w.sql(" AS s WHERE (")
 	w.names("s.", s.Keys...)
-	w.sql(") IN (SELECT ", s.columns(""), " FROM m2m_known")
-	if s.Bound {
-		w.sql(" WHERE p <> 'e'")
+	if c.sharedSide(s) {
+		w.sql(") = (SELECT ", s.columns(), " FROM ", s.source(), " LIMIT 1)")
+	} else {
+		w.sql(") IN (SELECT ", s.columns(), " FROM ", s.source(), ") ORDER BY ", ordinals(len(s.Keys)))
 	}
-	w.sql(")")
-	if s.Lock != "" {
-		w.sql(" ORDER BY ", ordinals(len(s.Keys)), " FOR ", s.Lock, " OF s")
-	}
-	w.sql(")")
+	w.sql(" FOR ", s.Lock, " OF s)")
 }
 
-// joinStored joins it to the rows; DISTINCT because a reference need not be
-// unique in its table.
-func (p Postgres) joinStored(w writer, s Side, from, as string) {
-	if !s.Check {
-		return
+// missing writes the query of the rows whose end on one side is not stored.
+func (p Postgres) missing(w writer, s Side, locked string, state State) {
+	w.sql("SELECT n, '", string(state), "' AS s FROM ", s.source(), " AS r WHERE NOT EXISTS (SELECT FROM ")
+	if s.Lock != "" {
+		w.sql(locked)
+	} else {
+		w.table(s.Table)
 	}
-	w.sql(" LEFT JOIN (SELECT DISTINCT ")
-	w.names("", s.Keys...)
-	w.sql(" FROM ", from, ") AS ", as, " ON ")
+	w.sql(" AS s WHERE ")
 	w.list(len(s.Keys), " AND ", func(i int) {
-		w.sql(as, ".")
+		w.sql("s.")
 		w.name(s.Keys[i])
 		w.sql(" = r.k", strconv.Itoa(s.Refs[i]+1))
 	})
+	w.sql(")")
 }
 
-func (p Postgres) missing(w writer, s Side, as string, state State) {
-	if !s.Check {
-		return
-	}
-	w.sql(" WHEN ")
-	if s.Bound {
-		w.sql("r.p <> 'e' AND ")
-	}
-	w.sql(as, ".")
-	w.name(s.Keys[0])
-	w.sql(" IS NULL THEN '", string(state), "'")
-}
-
-// written writes the insert as an expression of its own, m2m_written. DISTINCT
-// ON leaves one of the keys that differ in Go and are equal to the database
-// (citext), which nothing else would keep apart where there is no arbiter; its
-// ORDER BY is the one order of all writers.
-func (p Postgres) written(w writer, c *Call, where string) {
+// written writes the insert as an expression of its own, m2m_written: of all new
+// rows, or of none. DISTINCT ON leaves one of the keys that differ in Go and are
+// equal to the database (citext), which nothing else would keep apart where
+// there is no arbiter; ORDER BY is the one order of all writers.
+func (p Postgres) written(w writer, c *Call, unable bool) {
 	keys := columns("k", len(c.Refs))
 	w.sql(", m2m_written AS (INSERT INTO ")
 	w.table(c.Table)
 	w.sql(" AS m2m_join (")
 	w.insertColumns(c)
-	w.sql(") SELECT DISTINCT ON (", keys, ") ", keys)
+	w.sql(") SELECT ")
+	if len(c.Arbiter) == 0 {
+		w.sql("DISTINCT ON (", keys, ") ")
+	}
+	w.sql(keys)
 	for i, x := range c.Extra {
 		w.sql(", CAST(")
 		if x.Rows != nil {
@@ -243,7 +320,11 @@ func (p Postgres) written(w writer, c *Call, where string) {
 		}
 		w.sql(" AS ", x.Type, ")")
 	}
-	w.sql(" FROM m2m_asked", where, " ORDER BY ", keys)
+	w.sql(" FROM m2m_new")
+	if unable {
+		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
+	}
+	w.sql(" ORDER BY ", keys)
 	w.onConflict(c.Arbiter, c.Where)
 	p.returning(w, c)
 	w.sql(")")
@@ -258,22 +339,55 @@ func (p Postgres) returning(w writer, c *Call) {
 	})
 }
 
-// joinWritten joins what was written to the rows a.
-func (p Postgres) joinWritten(w writer, c *Call) {
-	w.sql(" JOIN m2m_written AS w ON ")
-	w.list(len(c.Refs), " AND ", func(i int) {
-		k := ".k" + strconv.Itoa(i+1)
-		w.sql("w", k, " = a", k)
-	})
+// touched writes the update of the owner, if a row was written. It holds the
+// owner's lock since m2m_owners.
+func (p Postgres) touched(w writer, c *Call) {
+	if len(c.Touch) == 0 {
+		return
+	}
+	w.sql(", m2m_touched AS (UPDATE ")
+	w.table(c.Owner.Table)
+	w.sql(" AS s SET ")
+	w.assign(c.Touch)
+	w.sql(" WHERE (")
+	w.names("s.", c.Owner.Keys...)
+	w.sql(") = (SELECT ", c.Owner.columns(), " FROM m2m_written LIMIT 1)")
+	if len(c.OwnerLive) > 0 {
+		w.sql(" AND ")
+		w.live(c.OwnerLive, "s.", true, "")
+	}
+	w.sql(")")
 }
 
-func (s Side) columns(prefix string) string {
+// news writes the query of the rows that were written, or of one row numbered 0
+// if nobody asks which.
+func (p Postgres) news(w writer, c *Call, state string) {
+	if c.Quiet {
+		w.sql("(SELECT 0 AS n, '", state, "' AS s FROM m2m_written LIMIT 1)")
+		return
+	}
+	w.sql("SELECT r.n, '", state, "' AS s FROM m2m_new AS r JOIN m2m_written AS w ON ")
+	next := ""
+	for i := range c.Refs {
+		if !c.shared(i) {
+			k := ".k" + strconv.Itoa(i+1)
+			w.sql(next, "w", k, " = r", k)
+			next = " AND "
+		}
+	}
+	if next == "" {
+		w.sql("true")
+	}
+}
+
+// columns are those of the rows that belong to the side.
+func (s Side) columns() string {
 	var out string
 	for i, ref := range s.Refs {
 		if i > 0 {
 			out += ", "
 		}
-		out += prefix + "k" + strconv.Itoa(ref+1)
+		out += "k" + strconv.Itoa(ref+1)
 	}
 	return out
 }

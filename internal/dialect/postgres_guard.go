@@ -38,11 +38,13 @@ func (Postgres) Guard(b clause.Builder, c *Call) error {
 // Hold locks the owners.
 func (p Postgres) Hold(b clause.Builder, c *Call) error {
 	w, owner := writer{b}, c.Owner
-	if err := p.rows(w, c, "m2m_known"); err != nil {
+	w.sql("WITH m2m_rows AS (SELECT r.* FROM ")
+	if err := p.rows(w, c); err != nil {
 		return err
 	}
+	w.sql(")")
 	owner.Check, owner.Bound = true, false
-	p.stored(w, owner, "m2m_owners")
+	p.locked(w, c, owner, "m2m_owners")
 	w.sql(" SELECT count(*) AS n FROM m2m_owners")
 	return nil
 }

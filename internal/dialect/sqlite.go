@@ -114,7 +114,7 @@ func (s SQLite) values(w writer, n int, names string, values [][]any) {
 		w.sql("(", strconv.Itoa(row+1))
 		for _, column := range values {
 			w.sql(", ")
-			w.bind(column[row])
+			w.bind(column[min(row, len(column)-1)]) // one that all rows share, or one a row
 		}
 		w.sql(")")
 	})

@@ -143,16 +143,21 @@ func (w writer) revive(c *Call, source, distinct string) {
 	w.sql("UPDATE ")
 	w.table(c.Table)
 	w.sql(" AS m2m_join SET ")
-	w.list(len(c.Revive), ", ", func(i int) {
-		w.name(c.Revive[i].Column)
-		w.sql(" = ")
-		w.bind(c.Revive[i].Value)
-	})
+	w.assign(c.Revive)
 	w.sql(" WHERE (")
 	w.refs(c, "m2m_join.")
 	w.sql(") IN (SELECT ", columns("k", len(c.Refs)), " FROM ", source, ") AND (")
 	w.live(c.Live, "m2m_join.", false, distinct)
 	w.sql(")")
+}
+
+// assign writes what an update sets.
+func (w writer) assign(assigns []Assign) {
+	w.list(len(assigns), ", ", func(i int) {
+		w.name(assigns[i].Column)
+		w.sql(" = ")
+		w.bind(assigns[i].Value)
+	})
 }
 
 // refs writes the pair's columns.

@@ -1,9 +1,5 @@
 -- why: keys alone: the statement of an Append, with nothing to create
 
-BEGIN;
-
-WITH m2m_rows AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS a (k1, k2, n)), m2m_known AS (SELECT r.*, CASE WHEN EXISTS (SELECT 1 FROM "article_publications" AS j WHERE j."publication_id" = r.k1 AND j."article_id" = r.k2) THEN 'e' ELSE 'n' END AS p FROM m2m_rows AS r), m2m_owners AS (SELECT s."id" FROM "articles" AS s WHERE (s."id") IN (SELECT k2 FROM m2m_known WHERE p <> 'e') ORDER BY 1 FOR KEY SHARE OF s), m2m_targets AS (SELECT s."id" FROM "publications" AS s WHERE (s."id") IN (SELECT k1 FROM m2m_known WHERE p <> 'e') ORDER BY 1 FOR KEY SHARE OF s), m2m_asked AS (SELECT r.*, CASE WHEN r.p <> 'e' AND o."id" IS NULL THEN 'o' WHEN r.p <> 'e' AND t."id" IS NULL THEN 't' ELSE r.p END AS s FROM m2m_known AS r LEFT JOIN (SELECT DISTINCT "id" FROM m2m_owners) AS o ON o."id" = r.k2 LEFT JOIN (SELECT DISTINCT "id" FROM m2m_targets) AS t ON t."id" = r.k1), m2m_written AS (INSERT INTO "article_publications" AS m2m_join ("publication_id", "article_id") SELECT DISTINCT ON (k1, k2) k1, k2 FROM m2m_asked WHERE s = 'n' AND NOT EXISTS (SELECT FROM m2m_asked WHERE s IN ('o', 't')) ORDER BY k1, k2 ON CONFLICT ("publication_id", "article_id") DO NOTHING RETURNING m2m_join."publication_id" AS k1, m2m_join."article_id" AS k2) SELECT n, s FROM m2m_asked WHERE s IN ('o', 't') UNION ALL SELECT a.n, a.s FROM m2m_asked AS a JOIN m2m_written AS w ON w.k1 = a.k1 AND w.k2 = a.k2;
--- $1 = "{3,2}"
--- $2 = "{1,1}"
-
-COMMIT;
+WITH m2m_new AS (SELECT r.* FROM (SELECT $1::bigint AS k2, a.* FROM unnest((SELECT $2::bigint[])) WITH ORDINALITY AS a (k1, n)) AS r WHERE NOT EXISTS (SELECT FROM "article_publications" AS j WHERE j."publication_id" = r.k1 AND j."article_id" = r.k2)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM "articles" AS s WHERE s."id" = r.k2) UNION ALL SELECT n, 't' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM "publications" AS s WHERE s."id" = r.k1)), m2m_written AS (INSERT INTO "article_publications" AS m2m_join ("publication_id", "article_id") SELECT k1, k2 FROM m2m_new WHERE NOT EXISTS (SELECT FROM m2m_unable) ORDER BY k1, k2 ON CONFLICT ("publication_id", "article_id") DO NOTHING RETURNING m2m_join."publication_id" AS k1, m2m_join."article_id" AS k2) SELECT n, s FROM m2m_unable UNION ALL SELECT r.n, 'n' AS s FROM m2m_new AS r JOIN m2m_written AS w ON w.k1 = r.k1;
+-- $1 = "1"
+-- $2 = "{3,2}"
