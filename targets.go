@@ -47,7 +47,7 @@ func (l *links) saveFirst() bool { return l.db.FullSaveAssociations || !l.plan.l
 
 // unsaved says whether there may be targets to save before the pairs are known.
 func (l *links) unsaved() bool {
-	return l.savesTargets() && (l.saveFirst() ||
+	return l.savesTargets() && (l.saveFirst() || len(l.missing) > 0 ||
 		slices.ContainsFunc(l.elements, func(e element) bool { return !l.known(e.target) }))
 }
 
