@@ -149,6 +149,18 @@ var goldenCases = []golden{
 		call: append32, want: []string{"1|2", "1|3"},
 	},
 	{
+		name: "touch", setup: func(t *testing.T, db *gorm.DB) {
+			seed(t, db, 3)
+			require.NoError(t, db.AutoMigrate(&Timed{}))
+			exec(t, db, `INSERT INTO timeds VALUES (1, '2001-01-01')`)
+		},
+		call: func(db *gorm.DB) error {
+			return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 1})
+		},
+		query: `SELECT timed_id, extract(year FROM updated_at) FROM timed_publications JOIN timeds ON id = timed_id`,
+		want:  []string{"1|2016"},
+	},
+	{
 		name: "other_side", setup: seeded(),
 		call: func(db *gorm.DB) error {
 			return db.Model(&Publication{ID: 1}).Association("Articles").Append(&Article{ID: 3}, &Article{ID: 2})

@@ -1,4 +1,4 @@
--- why: the everyday Append: one statement, stored targets not inserted, rows checked and locked in one order
+-- why: the everyday Append: one statement and no transaction around it, stored targets not inserted
 
 WITH m2m_new AS (SELECT r.* FROM (SELECT $1::bigint AS k2, a.* FROM unnest((SELECT $2::bigint[])) WITH ORDINALITY AS a (k1, n)) AS r WHERE NOT EXISTS (SELECT FROM "article_publications" AS j WHERE j."publication_id" = r.k1 AND j."article_id" = r.k2)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM "articles" AS s WHERE s."id" = r.k2) UNION ALL SELECT n, 't' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM "publications" AS s WHERE s."id" = r.k1)), m2m_written AS (INSERT INTO "article_publications" AS m2m_join ("publication_id", "article_id") SELECT k1, k2 FROM m2m_new WHERE NOT EXISTS (SELECT FROM m2m_unable) ORDER BY k1, k2 ON CONFLICT ("publication_id", "article_id") DO NOTHING RETURNING m2m_join."publication_id" AS k1, m2m_join."article_id" AS k2) SELECT n, s FROM m2m_unable UNION ALL (SELECT 0 AS n, 'n' AS s FROM m2m_written LIMIT 1);
 -- $1 = "1"
