@@ -101,6 +101,9 @@ func (c *Cluster) DSN() string {
 		c.port, superuser, c.password, database)
 }
 
+// Addr returns the server's address, for what stands between it and a client.
+func (c *Cluster) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
+
 // Stop ends the server at once, without a checkpoint, waits for it and removes
 // its folder. Further calls return what the first returned.
 func (c *Cluster) Stop() error {
