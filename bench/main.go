@@ -69,9 +69,9 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	size := workload.Full()
+	size, settings := workload.Full(), settings
 	if c.Quick {
-		size = workload.Quick()
+		size, settings = workload.Quick(), append(settings, "deadlock_timeout=50ms")
 		dir, err := os.MkdirTemp("", "m2msafe-bench-")
 		if err != nil {
 			return err

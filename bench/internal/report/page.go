@@ -142,8 +142,10 @@ func label(rest string) string {
 			words[i] = "1 link"
 		case name == "n":
 			words[i] = thousands(value) + " links"
-		case name == "writers":
-			words[i] = value + " writers"
+		case name == "groups":
+			words[i] = value + " groups"
+		case name == "side":
+			words[i] = value + " users × " + value + " groups"
 		default:
 			words[i] = strings.ReplaceAll(value, "-", " ")
 		}

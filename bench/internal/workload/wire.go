@@ -67,6 +67,6 @@ func (b *Bench) trips(ctx context.Context, who contender.Contender, m contender.
 	}
 	return Sample{1, []benchfmt.Value{
 		{Value: float64(relay.Trips()), Unit: "roundtrips/op"},
-		{Value: failures / float64(len(calls)), Unit: "failures/op"},
+		{Value: failures / float64(len(calls)), Unit: failuresUnit},
 	}}, nil
 }

@@ -57,6 +57,18 @@ type Sample struct {
 	Values []benchfmt.Value
 }
 
+// failuresUnit counts calls that failed.
+const failuresUnit = "failures/op"
+
+func (s Sample) failures() float64 {
+	for _, v := range s.Values {
+		if v.Unit == failuresUnit {
+			return v.Value
+		}
+	}
+	return 0
+}
+
 // Bench is a run.
 type Bench struct {
 	DSN    string

@@ -15,27 +15,25 @@ import (
 	"github.com/m2msafe/m2msafe/bench/internal/contender"
 )
 
-// tries is how often a call that fails is made again, as an app has to that wants
-// its links. All contenders have made the same links in the end.
-const tries = 100
-
 // writerCases are several writers at the same time.
 func writerCases(ctx context.Context, b *Bench, run func(Case) error) error {
-	workloads := []struct {
-		name  string
-		links func(b *Bench, writer int, rng *rand.Rand) []contender.Link
-		pairs int
-	}{
-		{"one-owner", oneOwner, b.Size.HotCalls},
-		{"shuffled", bothSides, b.Size.Side * b.Size.Side},
-	}
 	for _, model := range contender.Models {
 		linkers, err := open(ctx, contender.Of(model), contender.Server{DSN: b.DSN, Model: model, Conns: b.Size.Writers})
 		if err != nil {
 			return err
 		}
+		side := b.Size.Sides[model]
+		workloads := []struct {
+			name  string
+			links func(size, writer int, rng *rand.Rand) []contender.Link
+			size  int
+			pairs int
+		}{
+			{"one-owner/groups", oneOwner, b.Size.HotCalls, b.Size.HotCalls},
+			{"shuffled/side", bothSides, side, side * side},
+		}
 		for _, w := range workloads {
-			c := Case{Name: fmt.Sprintf("Writers/model=%s/work=%s/writers=%d", model, w.name, b.Size.Writers), Rounds: b.Size.WriterRounds}
+			c := Case{Name: fmt.Sprintf("Writers/model=%s/work=%s=%d", model, w.name, w.size), Rounds: b.Size.WriterRounds}
 			for _, l := range linkers {
 				c.Entries = append(c.Entries, Entry{l.Name, func(ctx context.Context, rng *rand.Rand) (Sample, error) {
 					if err := b.empty(ctx, model); err != nil {
@@ -43,13 +41,16 @@ func writerCases(ctx context.Context, b *Bench, run func(Case) error) error {
 					}
 					calls := make([][]contender.Call, b.Size.Writers)
 					for i := range calls {
-						for _, link := range w.links(b, i, rng) {
+						for _, link := range w.links(w.size, i, rng) {
 							calls[i] = append(calls[i], l.Prepare(link))
 						}
 					}
 					sample, err := together(ctx, calls)
 					if err != nil {
 						return Sample{}, err
+					}
+					if sample.failures() > 0 {
+						return sample, nil
 					}
 					return sample, b.holds(ctx, model, w.pairs)
 				}})
@@ -67,9 +68,9 @@ func writerCases(ctx context.Context, b *Bench, run func(Case) error) error {
 
 // oneOwner is a writer's work where all add the same groups to one user, one a
 // call, each in an order of its own.
-func oneOwner(b *Bench, _ int, rng *rand.Rand) []contender.Link {
+func oneOwner(groups, _ int, rng *rand.Rand) []contender.Link {
 	var links []contender.Link
-	for _, id := range rng.Perm(b.Size.HotCalls) {
+	for _, id := range rng.Perm(groups) {
 		links = append(links, contender.Link{Owner: 1, Targets: []int64{int64(id + 1)}})
 	}
 	return links
@@ -77,11 +78,11 @@ func oneOwner(b *Bench, _ int, rng *rand.Rand) []contender.Link {
 
 // bothSides is a writer's work where all link every user to every group: half of
 // them users to groups, half groups to users, each in an order of its own.
-func bothSides(b *Bench, writer int, rng *rand.Rand) []contender.Link {
+func bothSides(side, writer int, rng *rand.Rand) []contender.Link {
 	var links []contender.Link
-	for _, id := range rng.Perm(b.Size.Side) {
+	for _, id := range rng.Perm(side) {
 		link := contender.Link{Owner: int64(id + 1), Inverse: writer%2 == 1}
-		for _, target := range rng.Perm(b.Size.Side) {
+		for _, target := range rng.Perm(side) {
 			link.Targets = append(link.Targets, int64(target+1))
 		}
 		links = append(links, link)
@@ -89,26 +90,21 @@ func bothSides(b *Bench, writer int, rng *rand.Rand) []contender.Link {
 	return links
 }
 
-// together times writers from the first call to the last.
+// together times writers from the first call to the last. A call that fails is
+// counted and not made again: repeated at once, it meets the same others.
 func together(ctx context.Context, calls [][]contender.Call) (Sample, error) {
 	runtime.GC()
 	var (
 		wait     sync.WaitGroup
 		failures atomic.Int64
-		errs     = make([]error, len(calls))
 		begin    = make(chan struct{})
 	)
 	for i := range calls {
 		wait.Go(func() {
 			<-begin
 			for _, call := range calls[i] {
-				failed := 0
-				for err := call(ctx); err != nil; err = call(ctx) {
+				if err := call(ctx); err != nil {
 					failures.Add(1)
-					if failed++; failed == tries || ctx.Err() != nil {
-						errs[i] = err
-						return
-					}
 				}
 			}
 		})
@@ -119,8 +115,8 @@ func together(ctx context.Context, calls [][]contender.Call) (Sample, error) {
 	took := time.Since(start)
 	return Sample{1, []benchfmt.Value{
 		nanoseconds(float64(took.Nanoseconds())),
-		{Value: float64(failures.Load()), Unit: "failures/op"},
-	}}, errors.Join(errs...)
+		{Value: float64(failures.Load()), Unit: failuresUnit},
+	}}, ctx.Err()
 }
 
 // holds checks that the links are there.
