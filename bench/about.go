@@ -16,6 +16,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/m2msafe/m2msafe/bench/internal/report"
+	"github.com/m2msafe/m2msafe/bench/internal/workload"
 )
 
 // measured are the modules whose versions matter for the figures.
@@ -25,7 +26,7 @@ var measured = []string{
 }
 
 // about says of what the results are: it heads each file of them.
-func about(ctx context.Context, admin *pgx.Conn, c *runCommand) ([]benchfmt.Config, error) {
+func about(ctx context.Context, admin *pgx.Conn, c *runCommand, size workload.Size) ([]benchfmt.Config, error) {
 	server, err := serverAbout(ctx, admin)
 	if err != nil {
 		return nil, err
@@ -38,6 +39,7 @@ func about(ctx context.Context, admin *pgx.Conn, c *runCommand) ([]benchfmt.Conf
 		{report.RunKey, time.Now().UTC().Format("2006-01-02 15:04 UTC")},
 		{"command", command},
 		{"seed", strconv.FormatUint(c.Seed, 10)},
+		{"stored", strconv.Itoa(size.Users / 2 * size.Stored)},
 		{"goos", runtime.GOOS},
 		{"goarch", runtime.GOARCH},
 		{"go", runtime.Version()},

@@ -92,7 +92,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	b := &workload.Bench{
 		DSN: cluster.DSN(), Addr: cluster.Addr(), Admin: admin, Size: size, Seed: c.Seed, Log: os.Stderr,
 	}
-	if b.Config, err = about(ctx, admin, c); err != nil {
+	if b.Config, err = about(ctx, admin, c, size); err != nil {
 		return err
 	}
 	if err := b.Setup(ctx); err != nil {

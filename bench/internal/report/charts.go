@@ -29,7 +29,7 @@ type chart struct {
 }
 
 func charts() []chart {
-	const multiple = "time, as a multiple of the hand-written statement's"
+	const multiple = "time, hand-written statement = 1"
 	list := []chart{
 		{file: "new.svg", title: "New links in one call", axis: multiple, prefix: "Link/model=plain/links=new", unit: seconds, of: contender.Floor},
 		{file: "existing.svg", title: "Links that are there already, in one call", axis: multiple, prefix: "Link/model=plain/links=existing", unit: seconds, of: contender.Floor},
@@ -133,10 +133,11 @@ func finite(x float64) float64 {
 func (r *Results) lines(p *plot.Plot, c chart) error {
 	p.X.Label.Text, p.Y.Label.Text = "links in the call", c.axis
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{unit: units[c.unit], small: c.of != ""}
-	if c.unit == seconds && c.of != "" {
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{unit: units[c.unit]}
+	if c.of != "" {
 		p.Y.Tick.Marker = ticks{small: true}
 	}
+	p.Y.Tick.Label.YAlign = draw.YCenter
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{225}, color.Gray{225}
 	p.Add(grid)
@@ -161,13 +162,14 @@ func (r *Results) lines(p *plot.Plot, c chart) error {
 		dots.Color, dots.Shape, dots.Radius = s.color, s.shape, 3.5
 		bars.Color = s.color
 		p.Add(line, bars, dots)
-		p.Legend.Add(who.Title, line, dots)
+		p.Legend.Add(who.Title+" ", line, dots)
 	}
 	p.Legend.TextStyle.Font.Size, p.Legend.ThumbnailWidth = 11, 36
 	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, 2
-	// The legend has the space above the lines to itself.
+	// The legend stands in the corner that the lines leave free.
 	if c.of != "" {
-		p.Y.Min, p.Y.Max = math.Min(p.Y.Min, 0.8), p.Y.Max*4
+		p.Legend.Left = false
+		p.Y.Min, p.Y.Max = math.Min(p.Y.Min, 0.8), p.Y.Max*1.5
 	}
 	return nil
 }
@@ -205,7 +207,7 @@ func (r *Results) bars(p *plot.Plot, c chart) error {
 	for i := range figures.TextStyle {
 		figures.TextStyle[i].Font.Size, figures.TextStyle[i].YAlign = 11, draw.YCenter
 	}
-	figures.Offset = vg.Point{X: 5}
+	figures.Offset = vg.Point{X: 5, Y: 3}
 	p.Add(figures)
 	p.NominalY(titles...)
 	p.X.Max *= 1.05
@@ -230,7 +232,7 @@ func (t ticks) Ticks(low, high float64) (list []plot.Tick) {
 			if digit == 1 || t.small && (digit == 2 || digit == 5) {
 				tick.Label = strconv.FormatFloat(value, 'g', 3, 64)
 				if t.unit != "" {
-					tick.Label = strings.Replace(scaled(value, t.unit), ".00", "", 1)
+					tick.Label = strings.NewReplacer(".00", "", ".0", "").Replace(scaled(value, t.unit))
 				} else if value >= 1000 {
 					tick.Label = count(value)
 				}

@@ -5,6 +5,7 @@ import "github.com/m2msafe/m2msafe/bench/internal/contender"
 // Size is how much is measured.
 type Size struct {
 	Users, Groups int   // stored
+	Stored        int   // links of each user of the second half, which stay
 	Links         []Run // one after the other
 	Delay         []Run // the same with a slow network
 	Milliseconds  int   // that the slow network adds each way
@@ -23,8 +24,8 @@ type Run struct{ N, Calls, Rounds int }
 // Full is for the page.
 func Full() Size {
 	return Size{
-		Users: 1000, Groups: 40000,
-		Links:        []Run{{1, 40, 60}, {10, 30, 40}, {100, 10, 40}, {1000, 4, 30}, {10000, 1, 20}},
+		Users: 1000, Groups: 40000, Stored: 200,
+		Links:        []Run{{1, 40, 60}, {10, 30, 40}, {100, 10, 40}, {1000, 4, 30}, {10000, 1, 14}},
 		Delay:        []Run{{1, 5, 20}, {100, 5, 20}, {1000, 2, 12}},
 		Milliseconds: 1,
 		// With updated_at most of stock GORM's calls end in deadlocks, of a second
@@ -39,7 +40,7 @@ func Full() Size {
 // Quick shows that all of it works. Its figures say nothing.
 func Quick() Size {
 	return Size{
-		Users: 100, Groups: 1000,
+		Users: 100, Groups: 1000, Stored: 20,
 		Links:        []Run{{1, 3, 6}, {10, 3, 6}, {100, 2, 6}},
 		Delay:        []Run{{1, 2, 6}},
 		Milliseconds: 1,

@@ -122,7 +122,7 @@ func together(ctx context.Context, calls [][]contender.Call) (Sample, error) {
 // holds checks that the links are there.
 func (b *Bench) holds(ctx context.Context, m contender.Model, pairs int) error {
 	var n int
-	if err := b.Admin.QueryRow(ctx, "SELECT count(*) FROM "+m.Links()).Scan(&n); err != nil {
+	if err := b.Admin.QueryRow(ctx, "SELECT count(*) FROM "+m.Links()+" WHERE user_id <= $1", b.measured()).Scan(&n); err != nil {
 		return err
 	}
 	if n != pairs {
