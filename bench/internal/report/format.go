@@ -15,7 +15,7 @@ var units = map[string]string{"sec/op": "s", "B/op": "B"}
 // String is the median and how far the confidence interval reaches.
 func (v Value) String() string {
 	text := scaled(v.Center, units[v.Unit])
-	if v.Lo == v.Hi {
+	if v.Lo == v.Hi || v.Samples == 1 {
 		return text
 	}
 	reach := math.Max(v.Hi-v.Center, v.Center-v.Lo) / v.Center
@@ -52,6 +52,9 @@ func count(x float64) string {
 	whole := strconv.FormatFloat(math.Round(x), 'f', 0, 64)
 	if r := math.Abs(x - math.Round(x)); r > 0.005 && x < 100 {
 		return digits(x)
+	}
+	if whole == "-0" {
+		whole = "0"
 	}
 	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]

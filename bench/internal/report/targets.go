@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -174,10 +175,10 @@ func (r *Results) Idle() string {
 func (r *Results) more(name, unit string, judged bool) string {
 	stock, _ := r.Value(name, contender.Stock, unit)
 	plugin, _ := r.Value(name, contender.Plugin, unit)
-	more := plugin.Center - stock.Center
-	text := scaled(more, units[unit])
+	more := math.Round(plugin.Center - stock.Center)
+	text := count(more)
 	if judged {
-		return verdict(text, more < 0.5)
+		return verdict(text, more <= 0)
 	}
 	return text
 }
