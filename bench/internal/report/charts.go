@@ -198,7 +198,11 @@ func (r *Results) bars(p *plot.Plot, c chart) error {
 		p.Add(bar)
 		titles = append(titles, all[i].Title)
 		labels.XYs = append(labels.XYs, plotter.XY{X: v.Center * 1000, Y: at})
-		labels.Labels = append(labels.Labels, scaled(v.Center, "s"))
+		figure := scaled(v.Center, "s")
+		if failed, ok := r.Value(names[0], all[i].Name, failures); ok && failed.Center > 0 {
+			figure += ", " + count(failed.Center) + " failed" // it did less in its time
+		}
+		labels.Labels = append(labels.Labels, figure)
 	}
 	figures, err := plotter.NewLabels(labels)
 	if err != nil {
@@ -210,7 +214,7 @@ func (r *Results) bars(p *plot.Plot, c chart) error {
 	figures.Offset = vg.Point{X: 5, Y: 3}
 	p.Add(figures)
 	p.NominalY(titles...)
-	p.X.Max *= 1.05
+	p.X.Max *= 1.12
 	return nil
 }
 
