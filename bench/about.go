@@ -138,7 +138,7 @@ func load() string {
 	return first
 }
 
-// commit is the plugin's, and whether anything besides the results differs.
+// commit is the plugin's, with a mark if a file in the tree differs from it.
 func commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=10").Output()
 	if err != nil {
