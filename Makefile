@@ -44,6 +44,10 @@ test-oldest: compiler ## Run the root module's tests with the oldest Go that is 
 demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--quick" for the short one)
 	@cd cmd/m2msafe && go run . lab $(ARGS)
 
+.PHONY: bench
+bench: ## Measure the plugin against stock GORM, a hand-written statement, ent and bun, and write docs/benchmarks.md (ARGS="--quick" for a smoke test that writes nothing)
+	@cd bench && go run . $(ARGS)
+
 .PHONY: cover
 cover: ## Measure the root package's statement coverage by the root's and compat's tests; fails below COVER_MIN percent
 	@rm -rf .cover && mkdir .cover

@@ -41,6 +41,7 @@ type Cluster struct {
 	dir      string
 	password string
 	port     int
+	settings []string
 	account  *account
 	server   *process
 	lock     *os.File
@@ -52,19 +53,20 @@ type Cluster struct {
 // Start makes a cluster and returns once it takes connections. ctx bounds the
 // start only: a cluster that was returned runs until [Cluster.Stop]. Without
 // PostgreSQL programs the error is [ErrNoPrograms]; where the server does not
-// come up the error holds its log.
-func Start(ctx context.Context) (*Cluster, error) {
-	return start(ctx, freePort)
+// come up the error holds its log. Settings, each "name=value", come behind the
+// package's own, so that one of the same name wins.
+func Start(ctx context.Context, settings ...string) (*Cluster, error) {
+	return start(ctx, freePort, settings...)
 }
 
 // start takes the choice of the port as an argument because the race for it
 // (another process binds it first) must be provoked to be tested.
-func start(ctx context.Context, pickPort func() (int, error)) (_ *Cluster, err error) {
+func start(ctx context.Context, pickPort func() (int, error), settings ...string) (_ *Cluster, err error) {
 	bin, err := Programs()
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{password: rand.Text()}
+	c := &Cluster{password: rand.Text(), settings: settings}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())
@@ -98,6 +100,9 @@ func (c *Cluster) DSN() string {
 	return fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=%s sslmode=disable",
 		c.port, superuser, c.password, database)
 }
+
+// Addr returns the server's address, for what stands between it and a client.
+func (c *Cluster) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
 
 // Stop ends the server at once, without a checkpoint, waits for it and removes
 // its folder. Further calls return what the first returned.
@@ -164,7 +169,7 @@ func (c *Cluster) launch(ctx context.Context, bin string) error {
 	defer log.Close() // the server has its own descriptor
 
 	args := []string{"-D", c.data()}
-	for _, setting := range []string{
+	for _, setting := range append([]string{
 		"listen_addresses=127.0.0.1",
 		"port=" + strconv.Itoa(c.port),
 		"unix_socket_directories=",
@@ -175,7 +180,7 @@ func (c *Cluster) launch(ctx context.Context, bin string) error {
 		"max_prepared_transactions=20",
 		"timezone=UTC",
 		"log_timezone=UTC",
-	} {
+	}, c.settings...) {
 		args = append(args, "-c", setting)
 	}
 	cmd := c.command(exec.Command(program(bin, "postgres"), args...))

@@ -71,6 +71,21 @@ func TestStartServesAndStopLeavesNothing(t *testing.T) {
 	require.NoError(t, c.Stop(), "a second Stop")
 }
 
+func TestSettingsWinOverThePackagesOwn(t *testing.T) {
+	needPrograms(t)
+	c, err := Start(t.Context(), "work_mem=12MB", "max_connections=33")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Stop()) }()
+	db, err := sql.Open("pgx", c.DSN())
+	require.NoError(t, err)
+	defer db.Close()
+	for setting, want := range map[string]string{"work_mem": "12MB", "max_connections": "33", "fsync": "off"} {
+		var got string
+		require.NoError(t, db.QueryRow("SELECT current_setting($1)", setting).Scan(&got))
+		require.Equal(t, want, got, setting)
+	}
+}
+
 func TestPasswordIsAskedFor(t *testing.T) {
 	c := startCluster(t)
 	db, err := sql.Open("pgx", strings.Replace(c.DSN(), c.password, "wrong", 1))
