@@ -36,6 +36,17 @@ func TestPostgres(t *testing.T) {
 	}})
 }
 
+// Another plugin's callback is a reason not to take the first entrance: the same
+// suite, the same outcomes.
+func TestPostgresByTheSecondEntrance(t *testing.T) {
+	databases := opened{dsn: pgtest.DSN}
+	Exercise(t, Engine{Name: "postgres", Postgres: true, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
+		db := databases.open(t, postgres.Open(databases.find(t, key)), config)
+		require.NoError(t, db.Callback().Update().Before("gorm:update").Register("compat:not_direct", func(*gorm.DB) {}))
+		return db
+	}})
+}
+
 func TestSQLite(t *testing.T) {
 	databases := opened{dsn: func(t testing.TB) string {
 		return "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_foreign_keys=on"
