@@ -75,6 +75,9 @@ func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (
 			if err := ref.PrimaryKey.Set(ctx, row, values[i]); err != nil {
 				return row, fmt.Errorf("%w: %v is no %s of a %s: %w", ErrOption, values[i], ref.PrimaryKey.Name, model.Name, err)
 			}
+			if !sameNumber(reflect.ValueOf(values[i]), ref.PrimaryKey.ReflectValueOf(ctx, row)) {
+				return row, fmt.Errorf("%w: %v is no %s of a %s: it does not fit", ErrOption, values[i], ref.PrimaryKey.Name, model.Name)
+			}
 		}
 		i++
 	}
@@ -82,4 +85,13 @@ func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (
 		return row, fmt.Errorf("%w: a key of a %s has %d columns, not %d", ErrOption, model.Name, i, len(values))
 	}
 	return row, nil
+}
+
+// sameNumber says whether a field still holds the number that it was given, if
+// both are integers: GORM cuts off what does not fit, and another row's key is
+// left.
+func sameNumber(given, held reflect.Value) bool {
+	given, held = reflect.Indirect(given), reflect.Indirect(held)
+	integer := func(v reflect.Value) bool { return v.IsValid() && (v.CanInt() || v.CanUint()) }
+	return !integer(given) || !integer(held) || fmt.Sprint(given) == fmt.Sprint(held)
 }

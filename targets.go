@@ -226,7 +226,15 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 	}
 	slices.SortStableFunc(targets, func(a, b reflect.Value) int { return strings.Compare(order[a], order[b]) })
 	// Elements with one key are one row: GORM's upsert would meet it twice.
-	targets = slices.CompactFunc(targets, func(a, b reflect.Value) bool { return order[a] != "\x00" && order[a] == order[b] })
+	// What hangs on the others is saved with the stored ones'.
+	last := ""
+	targets = slices.DeleteFunc(targets, func(t reflect.Value) bool {
+		again := order[t] != "\x00" && order[t] == last
+		if last = order[t]; again {
+			l.unvisit(t)
+		}
+		return again
+	})
 	tx, _ := l.targetSession(onConflict)
 	if settled != nil {
 		for _, t := range targets {

@@ -24,6 +24,7 @@ var naturals = slices.Concat([]behaviour{
 	{"a key that a hook makes gives way to the stored one", naturalHookKey},
 	{"what hangs on found and new targets hangs on its own parent", naturalNested},
 	{"FullSaveAssociations updates the found and creates the rest", naturalFullSave},
+	{"what hangs on equal targets is saved, of each", naturalFullSaveNested},
 	{"under Omit of Rel.* stored names are linked and others refused", naturalOmit},
 }, naturalKinds, naturalNames, naturalDeaths, naturalReferences, naturalCalls, naturalRaces, naturalProperties)
 

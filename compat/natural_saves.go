@@ -146,6 +146,29 @@ func naturalFullSave(t *testing.T, e Engine) {
 	}
 }
 
+// GORM's upsert takes one of equal elements. What hangs on the others is linked
+// all the same.
+func naturalFullSaveNested(t *testing.T, e Engine) {
+	for _, full := range []bool{false, true} {
+		t.Run(fmt.Sprint(full), func(t *testing.T) {
+			db := desk(t, e.DB(t), byName).Session(&gorm.Session{FullSaveAssociations: full})
+			essays := []*Essay{{ID: 31}, {ID: 32}, {ID: 33}}
+			for i, e := range essays {
+				e.Topics = topics("s1", "new")
+				for _, topic := range e.Topics {
+					topic.Sources = []Source{{Text: fmt.Sprint(topic.Name, i)}}
+				}
+			}
+			require.NoError(t, db.Create(&essays).Error)
+			for _, e := range essays {
+				require.Equal(t, []string{"new", "s1"}, about(t, db, e.ID))
+			}
+			require.Equal(t, []string{"new|new0", "new|new1", "new|new2", "s1|s10", "s1|s11", "s1|s12"},
+				rows(t, db, `SELECT t.name, s.text FROM sources AS s JOIN topics AS t ON t.id = s.topic_id ORDER BY 1, 2`))
+		})
+	}
+}
+
 // Stock GORM links 0.
 func naturalOmit(t *testing.T, e Engine) {
 	db := desk(t, e.DB(t), byName)
