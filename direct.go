@@ -33,7 +33,7 @@ func direct(db *gorm.DB) {
 	t.early = true
 	db.Statement.Omits = append(slices.Clone(t.omits), l.plan.touchColumns()...)
 	db.RowsAffected = 0
-	if t.changed && len(l.plan.touch) > 0 && !db.Statement.SkipHooks {
+	if t.changed && len(l.touch()) > 0 {
 		db.RowsAffected = 1
 	}
 	// The rest of the update has nothing to send, and needs no transaction.
@@ -110,8 +110,8 @@ func (l *links) direct() (linked bool, err error) {
 		}
 		l.made(s.row, Created)
 	}
-	if l.changed && len(call.Touch) > 0 {
-		for _, f := range l.plan.touch {
+	if l.changed {
+		for _, f := range l.touch() {
 			if err := f.Set(l.db.Statement.Context, owner, updateTime(f, now)); err != nil {
 				return true, err
 			}
@@ -139,9 +139,9 @@ func (l *links) holds(call *dialect.Call, inside bool, now time.Time) {
 	if !inside && link.Target.Bound {
 		link.Target.Lock = ""
 	}
-	if len(l.plan.touch) > 0 && !l.db.Statement.SkipHooks {
+	if touch := l.touch(); len(touch) > 0 {
 		link.Owner.Lock = "NO KEY UPDATE"
-		for _, f := range l.plan.touch {
+		for _, f := range touch {
 			call.Touch = append(call.Touch, dialect.Assign{Column: f.DBName, Value: updateTime(f, now)})
 		}
 		if l.db.Statement.Unscoped {
@@ -270,29 +270,6 @@ func updatesOtherwise(model *schema.Schema) bool {
 		_, deletes := value.(schema.DeleteClausesInterface)
 		return updates && !deletes
 	})
-}
-
-// touchColumns are the owner's columns that GORM's update would move.
-func (p *plan) touchColumns() []string {
-	var columns []string
-	for _, f := range p.touch {
-		columns = append(columns, f.DBName)
-	}
-	return columns
-}
-
-// updateTime is what GORM gives an auto-update time.
-func updateTime(f *schema.Field, now time.Time) any {
-	switch f.AutoUpdateTime {
-	case schema.UnixNanosecond:
-		return now.UnixNano()
-	case schema.UnixMillisecond:
-		return now.UnixMilli()
-	case schema.UnixSecond:
-		return now.Unix()
-	default:
-		return now
-	}
 }
 
 // pinned is a pool that looks like a transaction to whoever would replace it.

@@ -255,6 +255,23 @@ func TestManyWritersMoveOneOwnersUpdateTime(t *testing.T) {
 	assert.Equal(t, []string{"0"}, stored(t, db, `SELECT count(*) FROM timeds WHERE updated_at < (SELECT min(at) FROM moves)`))
 }
 
+func TestAnUpdateTimeThatIsOmittedStays(t *testing.T) {
+	db := open(t)
+	seed(t, db, 3)
+	require.NoError(t, db.AutoMigrate(&Timed{}))
+	exec(t, db, `INSERT INTO timeds VALUES (1, '2001-01-01')`)
+	for i, omit := range []func(*gorm.DB) *gorm.DB{
+		func(db *gorm.DB) *gorm.DB { return db.Omit("UpdatedAt") },
+		func(db *gorm.DB) *gorm.DB { return db.Session(&gorm.Session{SkipHooks: true}) },
+	} {
+		owner := &Timed{ID: 1}
+		require.NoError(t, omit(db).Model(owner).Association("Publications").Append(&Publication{ID: uint(i + 1)}))
+		assert.Zero(t, owner.UpdatedAt)
+		assert.Equal(t, []string{"2001"}, stored(t, db, `SELECT extract(year FROM updated_at) FROM timeds`))
+	}
+	assert.Equal(t, []string{"2"}, stored(t, db, `SELECT count(*) FROM timed_publications`))
+}
+
 // The owner goes away, or a target, after the statement has looked: the foreign
 // key's error is settled by the second entrance, and its caller sees what
 // happened.
