@@ -3,6 +3,7 @@ package m2msafe_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -306,7 +307,15 @@ func TestStatementsWithNothingToLinkAllocateNothingMore(t *testing.T) {
 			}
 		}
 	}
+	// The least of many: the race detector has pools forget at random.
+	least := func(db *gorm.DB) float64 {
+		run, allocs := dry(db), []float64{}
+		for range 200 {
+			allocs = append(allocs, testing.AllocsPerRun(1, run))
+		}
+		return slices.Min(allocs)
+	}
 	bare := connect(t, pgtest.DSN(t), nil)
-	assert.Equal(t, testing.AllocsPerRun(200, dry(bare)), testing.AllocsPerRun(200, dry(db)))
-	assert.Equal(t, testing.AllocsPerRun(200, dry(bare)), testing.AllocsPerRun(200, dry(stock)))
+	assert.Equal(t, least(bare), least(db))
+	assert.Equal(t, least(bare), least(stock))
 }
