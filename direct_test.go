@@ -279,14 +279,16 @@ func TestAnUpdateTimeThatIsOmittedStays(t *testing.T) {
 func TestARowThatGoesAwayMeanwhileIsFoundOut(t *testing.T) {
 	for _, gone := range []string{"articles", "publications"} {
 		t.Run(gone, func(t *testing.T) {
-			db := open(t)
+			db, rec := recorded(t, &gorm.Config{})
 			seed(t, db, 3)
 			require.NoError(t, linkOne(db, 1))
 			// The trigger runs between the look and the check of the foreign key.
 			exec(t, db, fmt.Sprintf(`CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 				DELETE FROM article_publications; DELETE FROM %s WHERE id IN (1, 3) AND id = CASE '%[1]s' WHEN 'articles' THEN 1 ELSE 3 END; RETURN NEW; END $$`, gone))
 			exec(t, db, `CREATE TRIGGER away BEFORE INSERT ON article_publications FOR EACH ROW EXECUTE FUNCTION away()`)
+			rec.take()
 			err := linkOne(db, 3)
+			assert.Equal(t, []string{"link", "BEGIN", "link", "ROLLBACK"}, kinds(rec.take()))
 			require.ErrorIs(t, err, gorm.ErrForeignKeyViolated)
 			var known *m2msafe.LinkError
 			require.ErrorAs(t, err, &known)
