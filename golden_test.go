@@ -81,15 +81,15 @@ func (c golden) run(t *testing.T) {
 	if c.logged {
 		for _, s := range sent {
 			// GORM begins and ends its transaction in DryRun too.
-			assert.Contains(t, []string{"catalogue", "BEGIN", "COMMIT"}, kinds([]statement{s})[0], s.sql)
+			assert.Contains(t, []string{"catalogue", "BEGIN", "COMMIT"}, kinds([]statement{s})[0], s.SQL)
 		}
 		for _, s := range logged {
 			fmt.Fprintf(&text, "\n%s;\n", s)
 		}
 	} else {
 		for _, s := range sent {
-			if !s.ofCatalogue() {
-				text.WriteString(s.golden())
+			if !s.OfCatalogue() {
+				text.WriteString(goldenText(s))
 			}
 		}
 	}
@@ -100,10 +100,10 @@ func (c golden) run(t *testing.T) {
 // each run.
 var schemaName = regexp.MustCompile(`other_[0-9a-f]{16}`)
 
-// golden is a statement with its parameters below.
-func (s statement) golden() string {
-	text := "\n" + s.sql + ";\n"
-	for i, v := range s.vars {
+// goldenText is a statement with its parameters below.
+func goldenText(s statement) string {
+	text := "\n" + s.SQL + ";\n"
+	for i, v := range s.Vars {
 		switch v := v.(type) {
 		case string:
 			text += fmt.Sprintf("-- $%d = %q\n", i+1, v)

@@ -82,7 +82,7 @@ func recorded(t testing.TB, config *gorm.Config, opts ...m2msafe.Option) (*gorm.
 		config.Logger = logger.Discard
 	}
 	config.NowFunc = func() time.Time { return time.Date(2016, 4, 5, 6, 7, 8, 901234567, time.UTC) }
-	db, err := gorm.Open(postgres.New(postgres.Config{Conn: &recordedDB{recordedPool{real, rec}}}), config)
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: rec.Pool(real)}), config)
 	require.NoError(t, err)
 	require.NoError(t, db.Use(m2msafe.New(opts...)))
 	return db, rec

@@ -45,7 +45,7 @@ func sentLink(t *testing.T, rec *record) string {
 	t.Helper()
 	for _, s := range rec.take() {
 		if kinds([]statement{s})[0] == "link" {
-			return s.sql
+			return s.SQL
 		}
 	}
 	t.Fatal("no link statement was sent")
@@ -86,7 +86,7 @@ func TestARoleThatMayNotReadTheTargetGoesThroughGORMsCreate(t *testing.T) {
 	sent := rec.take()
 	assert.Subset(t, kinds(sent), []string{"INSERT publications", "link"})
 	for _, s := range sent {
-		assert.NotContains(t, s.sql, "m2m_targets")
+		assert.NotContains(t, s.SQL, "m2m_targets")
 	}
 	require.NoError(t, linkOne(db, 7), "a new one")
 	assert.Equal(t, []string{"1|2", "1|7"}, links(t, db))
@@ -106,7 +106,7 @@ func TestRowLevelSecurityOnTheTarget(t *testing.T) {
 	rec.take()
 	require.NoError(t, linkOne(db, 2))
 	for _, s := range rec.take() {
-		assert.NotContains(t, s.sql, `FROM "publications"`, "what it can't all see it must not judge by")
+		assert.NotContains(t, s.SQL, `FROM "publications"`, "what it can't all see it must not judge by")
 	}
 	err := db.Omit("Publications.*").Updates(&Article{ID: 1, Publications: []Publication{{ID: 3}}}).Error
 	require.NoError(t, err, "stored, though the role can't see it")
