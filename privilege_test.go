@@ -1,6 +1,7 @@
 package m2msafe_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,76 @@ func TestARoleThatMayUpdateOneColumnMayLock(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(sentLink(t, rec), "FOR KEY SHARE"))
 }
 
+// Without an update time the owner is locked in a transaction alone, and where it
+// may be.
+func TestARoleThatMayNotLockTheOwnerLinksWithoutTheLock(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 3)
+	asRole(t, db, "SELECT ON articles", "SELECT, UPDATE ON publications", "SELECT, INSERT ON article_publications")
+	require.NoError(t, linkOne(db, 1))
+	rec.take()
+	require.NoError(t, linkOne(db, 3))
+	assert.Equal(t, []string{"link"}, kinds(rec.take()))
+	linkInside(t, db)
+	sql := sentLink(t, rec)
+	assert.Equal(t, 1, strings.Count(sql, "FOR KEY SHARE"), "the target's alone: %s", sql)
+	assert.Contains(t, sql, `FROM "articles"`, "what it may read it looks at")
+	assert.Equal(t, []string{"1|1", "1|2", "1|3"}, links(t, db))
+
+	err := db.Model(&Article{ID: 9}).Association("Publications").Append(&Publication{ID: 1})
+	require.ErrorIs(t, err, m2msafe.ErrOwnerNotStored)
+}
+
+// The move of an update time can't be part of the link statement where the
+// owner's row can't be locked: GORM's own UPDATE is left to do it, or to say why
+// not.
+func TestAnOwnerWithAnUpdateTimeThatCannotBeLocked(t *testing.T) {
+	add := one(&Timed{ID: 1})
+	for _, c := range []struct {
+		name, setup, grant string
+		call               func(*gorm.DB) error
+		want               []string
+		state              string // the error's
+		outcome            string // the year of the update time, and how many links
+	}{
+		{name: "the role may update no column", grant: "SELECT", call: add,
+			want: []string{"BEGIN", "link", "UPDATE timeds", "ROLLBACK"}, state: "42501", outcome: "2001|0"},
+		{name: "the role may update no column, and need not: it is linked", grant: "SELECT", call: add,
+			setup: `INSERT INTO timed_publications VALUES (1, 2)`,
+			want:  []string{"BEGIN", "link", "COMMIT"}, outcome: "2001|1"},
+		{name: "the role may update no column, and need not: the time is omitted", grant: "SELECT",
+			call: func(db *gorm.DB) error { return add(db.Omit("UpdatedAt")) },
+			want: []string{"BEGIN", "link", "COMMIT"}, outcome: "2001|1"},
+		{name: "the role may update that column", grant: "SELECT, UPDATE (updated_at)", call: add,
+			want: []string{"link"}, outcome: "2016|1"},
+		{name: "the owner is a view", grant: "SELECT, UPDATE", call: add,
+			setup: `ALTER TABLE timeds RENAME TO kept; CREATE VIEW timeds AS SELECT * FROM kept`,
+			want:  []string{"BEGIN", "link", "UPDATE timeds", "COMMIT"}, outcome: "2016|1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db, rec := recorded(t, &gorm.Config{})
+			seed(t, db, 3)
+			require.NoError(t, db.AutoMigrate(&Timed{}))
+			exec(t, db, `INSERT INTO timeds VALUES (1, '2001-01-01')`)
+			if c.setup != "" {
+				exec(t, db, c.setup)
+			}
+			asRole(t, db, c.grant+" ON timeds", "SELECT ON publications", "SELECT, INSERT ON timed_publications")
+			rec.take()
+			err := c.call(db)
+			assert.Equal(t, c.want, withoutPlan(rec.take()))
+			assert.Equal(t, c.state, sqlState(err), "%v", err)
+			assert.Equal(t, c.state == "", err == nil)
+			assert.Equal(t, []string{c.outcome}, stored(t, db, `SELECT extract(year FROM updated_at), (SELECT count(*) FROM timed_publications) FROM timeds`))
+		})
+	}
+}
+
+// withoutPlan is what was sent beside the reading of the catalogue.
+func withoutPlan(sent []statement) []string {
+	return slices.DeleteFunc(kinds(sent), func(kind string) bool { return kind == "catalogue" })
+}
+
 func TestARoleThatMayNotReadTheTargetGoesThroughGORMsCreate(t *testing.T) {
 	db, rec := recorded(t, &gorm.Config{})
 	seed(t, db, 2)
@@ -84,16 +155,38 @@ func TestARoleThatMayNotReadTheTargetGoesThroughGORMsCreate(t *testing.T) {
 	rec.take()
 	require.NoError(t, linkOne(db, 2), "a stored one")
 	sent := rec.take()
-	assert.Subset(t, kinds(sent), []string{"INSERT publications", "link"})
+	assert.Equal(t, []string{"BEGIN", "INSERT publications", "link", "COMMIT"}, withoutPlan(sent))
 	for _, s := range sent {
 		assert.NotContains(t, s.SQL, "m2m_targets")
 	}
 	require.NoError(t, linkOne(db, 7), "a new one")
+	assert.Equal(t, []string{"BEGIN", "INSERT publications", "link", "COMMIT"}, kinds(rec.take()))
 	assert.Equal(t, []string{"1|2", "1|7"}, links(t, db))
 
 	err := db.Omit("Publications.*").Updates(&Article{ID: 1, Publications: []Publication{{ID: 9}}}).Error
 	require.ErrorIs(t, err, gorm.ErrForeignKeyViolated, "nobody could look: the foreign key does")
 	assert.Equal(t, "23503", sqlState(err))
+}
+
+// Nothing at all may be done with the targets: they can be linked by their keys,
+// where the call leaves GORM's create out.
+func TestARoleWithoutAnyPrivilegeOnTheTargetLinksByKeys(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 2)
+	asRole(t, db, "SELECT, UPDATE ON articles", "SELECT, INSERT ON article_publications")
+	rec.take()
+	err := linkOne(db, 2)
+	assert.Equal(t, []string{"BEGIN", "INSERT publications", "ROLLBACK"}, withoutPlan(rec.take()))
+	assert.Equal(t, "42501", sqlState(err), "%v", err)
+	assert.Empty(t, links(t, db))
+
+	rec.take()
+	require.NoError(t, linkOne(db.Omit("Publications.*"), 2))
+	assert.Equal(t, []string{"BEGIN", "link", "COMMIT"}, kinds(rec.take()))
+	err = linkOne(db.Omit("Publications.*"), 9)
+	assert.Equal(t, []string{"BEGIN", "link", "ROLLBACK"}, kinds(rec.take()))
+	require.ErrorIs(t, err, gorm.ErrForeignKeyViolated)
+	assert.Equal(t, []string{"1|2"}, links(t, db))
 }
 
 func TestRowLevelSecurityOnTheTarget(t *testing.T) {
