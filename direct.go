@@ -63,7 +63,7 @@ func (t *taken) indirect(db *gorm.DB) bool {
 // connection resolver's are nothing but marks.
 func conditioned(stmt *gorm.Statement) bool {
 	for name := range stmt.Clauses {
-		if !strings.HasPrefix(name, "gorm:") {
+		if !isMark(name) {
 			return true
 		}
 	}
@@ -84,13 +84,6 @@ func (l *links) direct() (linked bool, err error) {
 	now := l.db.NowFunc()
 	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	l.holds(call, inside, now)
-	// A connection resolver has chosen for the update, by its model and clauses,
-	// and leaves alone what can commit.
-	pool := l.db.Statement.ConnPool
-	if !inside {
-		l.db.Statement.ConnPool = pinned{pool}
-		defer func() { l.db.Statement.ConnPool = pool }()
-	}
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError
@@ -271,13 +264,6 @@ func updatesOtherwise(model *schema.Schema) bool {
 		return updates && !deletes
 	})
 }
-
-// pinned is a pool that looks like a transaction to whoever would replace it.
-type pinned struct{ gorm.ConnPool }
-
-// Commit and Rollback are never called: nobody has begun anything.
-func (pinned) Commit() error   { return gorm.ErrInvalidTransaction }
-func (pinned) Rollback() error { return gorm.ErrInvalidTransaction }
 
 // watchers are name spaces of callbacks that only watch: GORM's own plugins
 // (dbresolver is "gorm:db_resolver"), opentelemetry and Datadog's tracing.

@@ -54,6 +54,7 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 	if narrowed(tx.Statement) {
 		return false, fmt.Errorf("%w: GetOrCreate takes a db without conditions, Select, Omit or Table", ErrOption)
 	}
+	resolve(tx)
 	plugin := tx.Plugins[pluginName].(*Plugin)
 	l := modelLinks(tx, tx.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
 	for _, option := range []string{"Through", "ReportTo", "OnLinked"} {
@@ -177,7 +178,7 @@ func (l *links) create(target reflect.Value) (created bool, err error) {
 	c := &creation{links: l, before: map[any][]bool{target.Interface(): nil}}
 	rows := reflect.New(reflect.SliceOf(target.Type()))
 	rows.Elem().Set(reflect.Append(rows.Elem(), target))
-	tx := l.db.Session(&gorm.Session{NewDB: true}).Set(creationKey, c)
+	tx := l.session(&gorm.Session{}).Set(creationKey, c)
 	if !l.plan.link.Guarded {
 		// Named, so that a key that is gone by now is an error, no duplicate.
 		n := l.completeKeys(target)[0]

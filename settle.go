@@ -180,7 +180,7 @@ func (l *links) wake(rows []found) error {
 			}
 		}
 		column, values := schema.ToQueryValues(model.Table, model.PrimaryFieldDBNames, keys)
-		err := l.db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Unscoped().
+		err := l.session(&gorm.Session{SkipHooks: true}).Unscoped().
 			Model(reflect.New(model.ModelType).Interface()).
 			Where(clause.IN{Column: column, Values: values}).UpdateColumns(updates).Error
 		if err != nil {

@@ -111,6 +111,7 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 // queries does. Nothing is run if nothing was built.
 func run(db *gorm.DB, read func(*sql.Rows) error, build func(clause.Builder) error) error {
 	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	pin(tx.Statement)
 	if err := build(tx.Statement); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // Article has no update time, Story has one, and Reader has hooks: an Append to
-// it takes the second entrance.
+// it takes the second entrance. Topic is deleted softly.
 type (
 	Article struct {
 		ID           uint
@@ -51,6 +51,11 @@ type (
 	Reader struct {
 		ID           uint
 		Publications []*Publication `gorm:"many2many:reader_publications"`
+	}
+	Topic struct {
+		ID        uint
+		Name      string `gorm:"unique"`
+		DeletedAt gorm.DeletedAt
 	}
 )
 

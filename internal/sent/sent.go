@@ -59,6 +59,8 @@ func Kinds(statements []Statement) (short []string) {
 func (s Statement) kind() string {
 	words := strings.Fields(s.SQL)
 	switch {
+	case words[0] == "PREPARE":
+		return words[0] + " " + Statement{SQL: strings.Join(words[1:], " ")}.kind()
 	case s.OfCatalogue():
 		return "catalogue"
 	case strings.Contains(s.SQL, "pg_advisory_xact_lock"):
@@ -84,6 +86,12 @@ func name(quoted string) string { return strings.Trim(quoted, "\"`") }
 type recordedPool struct {
 	gorm.ConnPool
 	*Record
+}
+
+// PrepareContext notes what is prepared; what is executed then goes past the pool.
+func (p recordedPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	p.note("PREPARE " + query)
+	return p.ConnPool.PrepareContext(ctx, query)
 }
 
 func (p recordedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -128,4 +136,9 @@ func (p recordedTx) Commit() error {
 func (p recordedTx) Rollback() error {
 	p.note("ROLLBACK")
 	return p.ConnPool.(gorm.TxCommitter).Rollback()
+}
+
+// StmtContext makes it a gorm.Tx, which prepared statements take.
+func (p recordedTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return p.ConnPool.(gorm.Tx).StmtContext(ctx, stmt)
 }
