@@ -266,7 +266,8 @@ func updatesOtherwise(model *schema.Schema) bool {
 }
 
 // watchers are name spaces of callbacks that only watch: GORM's own plugins
-// (dbresolver is "gorm:db_resolver"), opentelemetry and Datadog's tracing.
+// (dbresolver is "gorm:db_resolver"; the one for Prometheus has none),
+// opentelemetry and Datadog's tracing.
 var watchers = []string{"gorm:", "m2msafe:", "otel:", "dd-trace-go:"}
 
 func watches(name string) bool {
