@@ -26,6 +26,7 @@ type links struct {
 	given    map[string]bool // columns that a target has a value for though it is zero
 	pairs    []pair          // distinct, once all targets have their keys
 	keys     [][]any         // a slice a column of plan.link.Refs, with a value a pair
+	counted  bool            // how many pairs are new is asked for, whoever else wants to know
 }
 
 // element is one target in one owner's field.

@@ -35,7 +35,7 @@
 // # Functions
 //
 // [GetOrCreate] finds or inserts one row by its unique key, the through row
-// above all. [LinkKeys] links by keys alone.
+// above all. [LinkKeys] links by keys alone, [LinkPairs] any number of them.
 //
 // # Options
 //

@@ -1,6 +1,8 @@
 package m2msafe_test
 
 import (
+	"context"
+	"iter"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +16,11 @@ import (
 )
 
 // What docs/semantics.md shows beyond the examples; here it is compiled.
+func _(ctx context.Context, db *gorm.DB, members iter.Seq2[uint, uint]) (m2msafe.Progress, error) {
+	total, err := m2msafe.LinkPairs(ctx, db, &User{}, "Groups", members, m2msafe.ChunkSize(10_000))
+	return total, err
+}
+
 func _(db *gorm.DB, user User, group Group) error {
 	return m2msafe.With(db, m2msafe.Through(map[string]any{"role": "admin"})).
 		Model(&user).Association("Groups").Append(&group)

@@ -195,6 +195,30 @@ func ExampleLinkKeys() {
 	// [2] created
 }
 
+func ExampleLinkPairs() {
+	db, done := exampleDB()
+	defer done()
+	_ = db.Use(m2msafe.New())
+	ctx := context.Background()
+
+	// From a file, another database, a channel: whatever gives pairs of keys.
+	members := func(yield func(user, group uint) bool) {
+		_ = yield(1, 1) && yield(1, 2)
+	}
+	total, err := m2msafe.LinkPairs(ctx, db, &User{}, "Groups", members,
+		m2msafe.ChunkSize(1),
+		m2msafe.OnProgress(func(done m2msafe.Progress) error {
+			fmt.Println(done.Pairs, "pairs,", done.Created, "of them new")
+			return nil
+		}))
+	if err != nil {
+		log.Fatal(err, "; to be continued at pair ", total.Pairs)
+	}
+	// Output:
+	// 1 pairs, 1 of them new
+	// 2 pairs, 2 of them new
+}
+
 // Customer is known by an e-mail address, and has a telephone number that
 // nobody else has.
 type Customer struct {

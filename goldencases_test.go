@@ -1,6 +1,7 @@
 package m2msafe_test
 
 import (
+	"maps"
 	"crypto/rand"
 	"encoding/hex"
 	"testing"
@@ -340,6 +341,15 @@ var goldenCases = []golden{
 			return err
 		},
 		want: []string{"1|2", "1|3"},
+	},
+	{
+		name: "link_pairs", setup: seeded(),
+		call: func(db *gorm.DB) error {
+			pairs := maps.All(map[uint]uint{1: 3})
+			_, err := m2msafe.LinkPairs(db.Statement.Context, db, &Article{}, "Publications", pairs)
+			return err
+		},
+		want: []string{"1|3"},
 	},
 	{
 		name: "no_transaction", config: gorm.Config{SkipDefaultTransaction: true}, setup: seeded(),

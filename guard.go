@@ -12,9 +12,12 @@ import (
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
 
-// guarded is what comes before a link on a join table whose keys can't settle a
-// race: an error if the options say so, else one warning a relation.
+// guarded is what comes before a link: on a join table whose keys can't settle a
+// race, an error if the options say so, else one warning a relation.
 func (l *links) guarded() error {
+	if !l.plan.link.Guarded {
+		return nil
+	}
 	if l.settings.noUniqueKey == Refuse && l.deferrable() == nil {
 		return l.fail(ErrNoUniqueKey, nil, l.remedy())
 	}

@@ -28,16 +28,10 @@ func (l *links) save() error {
 	for _, e := range l.elements {
 		l.visit(e.owner.Addr())
 	}
-	if l.plan.link.Guarded {
-		if err := l.guarded(); err != nil {
-			return err
-		}
+	if err := l.guarded(); err != nil {
+		return err
 	}
-	// One statement is a transaction of its own. Anything more needs one, which
-	// GORM has begun unless SkipDefaultTransaction is set.
-	_, linker := l.plan.dialect.(dialect.Linker)
-	several := !linker || l.plan.link.Guarded || l.hooked() || l.settings.onLinked != nil || l.unsaved()
-	return l.atomically(several, l.unsaved(), func() error {
+	return l.atomically(l.several() || l.unsaved(), l.unsaved(), func() error {
 		if err := l.open(); err != nil {
 			return l.databaseError(err)
 		}
@@ -64,6 +58,14 @@ func (l *links) save() error {
 		}
 		return l.tell()
 	})
+}
+
+// several says whether links take more than one statement, which is a transaction
+// of its own. Anything more needs one, which GORM has begun unless
+// SkipDefaultTransaction is set.
+func (l *links) several() bool {
+	_, linker := l.plan.dialect.(dialect.Linker)
+	return !linker || l.plan.link.Guarded || l.hooked() || l.settings.onLinked != nil
 }
 
 // saveInserts says whether db.Save is about to insert the owner, associations

@@ -23,13 +23,9 @@ import (
 // run as in an Append, on an owner that has nothing but its key. Options come with db: see
 // [With]. It is safe for concurrent use.
 func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owner any, targets ...any) ([]Link, error) {
-	stmt := &gorm.Statement{DB: db}
-	if err := stmt.Parse(model); err != nil {
-		return nil, fmt.Errorf("%w: LinkKeys takes a pointer to a model: %w", ErrOption, err)
-	}
-	rel := stmt.Schema.Relationships.Relations[relation]
-	if rel == nil || rel.Type != schema.Many2Many {
-		return nil, fmt.Errorf("%w: %s has no many-to-many relation %q", ErrOption, stmt.Schema.Name, relation)
+	rel, err := relationOf(db, model, relation)
+	if err != nil {
+		return nil, err
 	}
 	from, err := withKey(ctx, rel, true, owner)
 	if err != nil {
@@ -55,36 +51,69 @@ func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owne
 	return report.Links(), nil
 }
 
+// relationOf is a model's relation by the name of its field.
+func relationOf(db *gorm.DB, model any, relation string) (*schema.Relationship, error) {
+	stmt := &gorm.Statement{DB: db}
+	if err := stmt.Parse(model); err != nil {
+		return nil, fmt.Errorf("%w: not a pointer to a model: %w", ErrOption, err)
+	}
+	rel := stmt.Schema.Relationships.Relations[relation]
+	if rel == nil || rel.Type != schema.Many2Many {
+		return nil, fmt.Errorf("%w: %s has no many-to-many relation %q", ErrOption, stmt.Schema.Name, relation)
+	}
+	return rel, nil
+}
+
 // withKey makes a model that has nothing but the values that one end of a
 // relation refers to.
 func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (reflect.Value, error) {
-	model := rel.FieldSchema
+	row := reflect.New(endOf(rel, own).ModelType)
+	return row, setKey(ctx, rel, own, row, key)
+}
+
+// endOf is the model at one end of a relation.
+func endOf(rel *schema.Relationship, own bool) *schema.Schema {
 	if own {
-		model = rel.Schema
+		return rel.Schema
 	}
+	return rel.FieldSchema
+}
+
+// setKey sets the values that one end of a relation refers to.
+func setKey(ctx context.Context, rel *schema.Relationship, own bool, row reflect.Value, key any) error {
+	model := endOf(rel, own)
+	refers := func(ref *schema.Reference) bool { return ref.OwnPrimaryKey == own && ref.PrimaryKey != nil }
 	values, several := key.([]any)
-	if !several {
-		values = []any{key}
+	given, columns := 1, 0
+	if several {
+		given = len(values)
 	}
-	row, i := reflect.New(model.ModelType), 0
 	for _, ref := range rel.References {
-		if ref.OwnPrimaryKey != own || ref.PrimaryKey == nil {
+		if refers(ref) {
+			columns++
+		}
+	}
+	if given != columns {
+		return fmt.Errorf("%w: a key of a %s has %d columns, not %d", ErrOption, model.Name, columns, given)
+	}
+	i := 0
+	for _, ref := range rel.References {
+		if !refers(ref) {
 			continue
 		}
-		if i < len(values) {
-			if err := ref.PrimaryKey.Set(ctx, row, values[i]); err != nil {
-				return row, fmt.Errorf("%w: %v is no %s of a %s: %w", ErrOption, values[i], ref.PrimaryKey.Name, model.Name, err)
-			}
-			if !sameNumber(reflect.ValueOf(values[i]), ref.PrimaryKey.ReflectValueOf(ctx, row)) {
-				return row, fmt.Errorf("%w: %v is no %s of a %s: it does not fit", ErrOption, values[i], ref.PrimaryKey.Name, model.Name)
-			}
+		value := key
+		if several {
+			value = values[i]
 		}
 		i++
+		if err := ref.PrimaryKey.Set(ctx, row, value); err != nil {
+			return fmt.Errorf("%w: %v is no %s of a %s: %w", ErrOption, value, ref.PrimaryKey.Name, model.Name, err)
+		}
+		if !sameNumber(reflect.ValueOf(value), ref.PrimaryKey.ReflectValueOf(ctx, row)) {
+			return fmt.Errorf("%w: %v is no %s of a %s: it does not fit", ErrOption, value, ref.PrimaryKey.Name, model.Name)
+		}
 	}
-	if i != len(values) {
-		return row, fmt.Errorf("%w: a key of a %s has %d columns, not %d", ErrOption, model.Name, i, len(values))
-	}
-	return row, nil
+	return nil
 }
 
 // sameNumber says whether a field still holds the number that it was given, if
@@ -92,6 +121,15 @@ func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (
 // left.
 func sameNumber(given, held reflect.Value) bool {
 	given, held = reflect.Indirect(given), reflect.Indirect(held)
-	integer := func(v reflect.Value) bool { return v.IsValid() && (v.CanInt() || v.CanUint()) }
-	return !integer(given) || !integer(held) || fmt.Sprint(given) == fmt.Sprint(held)
+	switch {
+	case given.CanInt() && held.CanInt():
+		return given.Int() == held.Int()
+	case given.CanUint() && held.CanUint():
+		return given.Uint() == held.Uint()
+	case given.CanInt() && held.CanUint():
+		return given.Int() >= 0 && uint64(given.Int()) == held.Uint()
+	case given.CanUint() && held.CanInt():
+		return held.Int() >= 0 && given.Uint() == uint64(held.Int())
+	}
+	return true
 }

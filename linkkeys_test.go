@@ -99,8 +99,8 @@ func TestLinkKeysRefuses(t *testing.T) {
 		want     error
 		says     string
 	}{
-		{"no model", 42, "Groups", 1, 1, m2msafe.ErrOption, "takes a pointer to a model"},
-		{"nil", nil, "Groups", 1, 1, m2msafe.ErrOption, "takes a pointer to a model"},
+		{"no model", 42, "Groups", 1, 1, m2msafe.ErrOption, "not a pointer to a model"},
+		{"nil", nil, "Groups", 1, 1, m2msafe.ErrOption, "not a pointer to a model"},
 		{"another relation", &User{}, "Members", 1, 1, m2msafe.ErrOption, `no many-to-many relation "Members"`},
 		{"a column", &User{}, "Name", 1, 1, m2msafe.ErrOption, `no many-to-many relation "Name"`},
 		{"too many columns", &User{}, "Groups", 1, []any{1, 2}, m2msafe.ErrOption, "a key of a Group has 1 columns, not 2"},

@@ -1,8 +1,6 @@
 package m2msafe
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,6 +39,8 @@ type settings struct {
 	through        any
 	report         *Report
 	onLinked       func(tx *gorm.DB, event Event) error
+	chunk          int
+	onProgress     func(Progress) error
 
 	perCall bool            // the options were given to With
 	given   map[string]bool // names of the options of this New or With
@@ -231,70 +231,36 @@ func OnLinked(f func(tx *gorm.DB, event Event) error) Option {
 	}
 }
 
+// ChunkSize is how many pairs [LinkPairs] writes at a time: from 1 up, 50,000 by
+// default. For [With] and LinkPairs only; other calls don't look at it.
+func ChunkSize(pairs int) Option {
+	return func(s *settings) error {
+		if pairs < 1 {
+			return fmt.Errorf("%w: ChunkSize takes a number from 1 up, not %d", ErrOption, pairs)
+		}
+		s.chunk = pairs
+		return s.onceWith("ChunkSize")
+	}
+}
+
+// OnProgress has [LinkPairs] call f after each chunk, once that stands, or in a
+// transaction of the caller's will stand with it. If f returns an error the call
+// ends with it; what is linked stays. For [With] and LinkPairs only; other calls
+// don't look at it.
+func OnProgress(f func(done Progress) error) Option {
+	return func(s *settings) error {
+		if f == nil {
+			return fmt.Errorf("%w: OnProgress takes a function, not nil", ErrOption)
+		}
+		s.onProgress = f
+		return s.onceWith("OnProgress")
+	}
+}
+
 // Off leaves many-to-many writes to stock GORM.
 func Off() Option {
 	return func(s *settings) error {
 		s.off = true
 		return s.once("Off")
 	}
-}
-
-// With returns a *gorm.DB whose calls follow opts on top of those given to
-// [New]. It is a new session, safe for concurrent use if its options are; the
-// options reach every statement made through it, by gorm.G and in its
-// transactions too. A refused option ([ErrOption]) or a db without the plugin
-// ([ErrNotInUse]) is the error of every call made through it.
-func With(db *gorm.DB, opts ...Option) *gorm.DB {
-	tx := db.Session(&gorm.Session{})
-	base, ok := db.Plugins[pluginName].(*Plugin)
-	if !ok {
-		return refuse(db, ErrNotInUse)
-	}
-	s, err := base.settings.apply(true, opts)
-	if err != nil {
-		return refuse(db, err)
-	}
-	if !s.given["Off"] && len(s.given) > 0 {
-		s.off = false
-	}
-	// Session has copied the Config, so a plugin table of its own is all that
-	// this session needs. Unlike Statement.Settings it survives NewDB sessions,
-	// as gorm.G and nested creates make them, and unlike the context nobody
-	// replaces it.
-	plugins := make(map[string]gorm.Plugin, len(tx.Plugins))
-	for name, plugin := range tx.Plugins {
-		plugins[name] = plugin
-	}
-	plugins[pluginName] = &Plugin{settings: s, plans: base.plans}
-	tx.Plugins = plugins
-	return tx
-}
-
-// refuse returns a session whose every call fails with err. The error alone
-// would not do: GORM's Transaction begins one on the connection, sees the error
-// that was there before, and leaves the transaction open.
-func refuse(db *gorm.DB, err error) *gorm.DB {
-	tx := db.Session(&gorm.Session{Context: db.Statement.Context}) // a Statement of its own
-	tx.Statement.ConnPool = refused{err}
-	tx.Config.ConnPool = refused{err}
-	_ = tx.AddError(err)
-	return tx
-}
-
-// refused is a connection pool that gives nothing but an error.
-type refused struct{ err error }
-
-func (r refused) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
-func (r refused) ExecContext(context.Context, string, ...any) (sql.Result, error) {
-	return nil, r.err
-}
-func (r refused) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
-	return nil, r.err
-}
-
-// QueryRowContext is never called: GORM does not get that far with an error.
-func (r refused) QueryRowContext(context.Context, string, ...any) *sql.Row { return nil }
-
-func (r refused) BeginTx(context.Context, *sql.TxOptions) (gorm.ConnPool, error) {
-	return nil, r.err
 }

@@ -27,7 +27,7 @@ func (l *links) call() (*dialect.Call, error) {
 		link.Owner.Lock = "NO KEY UPDATE"
 	}
 	c := &dialect.Call{Link: &link, N: len(l.pairs), Keys: l.keys}
-	c.Quiet = l.settings.report == nil && l.settings.onLinked == nil && !l.hooked()
+	c.Quiet = l.settings.report == nil && l.settings.onLinked == nil && !l.hooked() && !l.counted
 	if l.plan.link.Dead {
 		c.Revive = l.revive()
 	}

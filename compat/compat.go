@@ -60,6 +60,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Targets", targets},
 		{"Naturals", naturals},
 		{"Reports", reports},
+		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
 		{"Races", races},

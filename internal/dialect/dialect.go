@@ -65,6 +65,7 @@ type Call struct {
 	Revive []Assign // what to set in a dead row
 	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
 	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
+	Count  bool     // but how many, of a Linker's Write: one row, whose number that is
 }
 
 // State is what a statement says of a row of its call. Rows that it says

@@ -188,8 +188,12 @@ func (p Postgres) touched(w writer, c *Call) {
 }
 
 // news writes the query of the rows that were written, or of one row numbered 0
-// if nobody asks which.
+// if nobody asks which, or of their number.
 func (p Postgres) news(w writer, c *Call, state string) {
+	if c.Count {
+		w.sql("SELECT count(*) AS n, '", state, "' AS s FROM m2m_written")
+		return
+	}
 	if c.Quiet {
 		w.sql("(SELECT 0 AS n, '", state, "' AS s FROM m2m_written LIMIT 1)")
 		return

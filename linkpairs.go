@@ -1,0 +1,294 @@
+package m2msafe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe/internal/dialect"
+)
+
+// Progress is how far a call of [LinkPairs] has come: counts of pairs.
+type Progress struct {
+	Pairs   int64 // that are linked, which are the first ones of the iterator
+	Created int64 // of these, the ones that this call inserted
+	Revived int64 // of these, the ones that it brought back from soft deletion
+}
+
+// defaultChunk is how many pairs are a chunk. With more of them PostgreSQL takes
+// no less for a pair (docs/design.md has the figures), and memory grows.
+const defaultChunk = 50_000
+
+// LinkPairs links any number of owners and targets by their keys alone, in
+// chunks, and loads none of them:
+//
+//	done, err := m2msafe.LinkPairs(ctx, db, &User{}, "Groups", maps.All(groupOf))
+//
+// model is a pointer to the owner's model and relation the name of its field.
+// pairs gives the key of an owner and the key of a target, as [LinkKeys] takes
+// them; a pair may come twice. An iterator that meets an error of its own ends,
+// and keeps it for the caller. Memory does not grow with the number of pairs,
+// unless [ReportTo] asks for each.
+//
+// Each chunk is a transaction of its own, or stands in the caller's. LinkPairs
+// returns how far it came, with an error too: the chunks before the error are
+// linked, and nothing of the one that failed. As a pair that is linked is left
+// alone, the call can be made again from the start, or without the first
+// Progress.Pairs pairs. [ChunkSize] and [OnProgress] are its options; the others
+// mean what they mean to an Append.
+//
+// It creates neither owners nor targets, runs none of their hooks, and leaves the
+// owners' update times alone; the join model's create hooks run. It returns
+// [ErrOwnerNotStored], [ErrTargetNotStored] and the other errors of an Append,
+// [ErrOption] for a model, relation or key that does not fit and for a db with
+// conditions, Select, Omit or Table, [ErrNotInUse], and the error of OnProgress.
+// It is safe for concurrent use; but two transactions that make several chunks
+// each may deadlock ([ErrRetry]), as the chunks of one have no order.
+func LinkPairs[O, T any](ctx context.Context, db *gorm.DB, model any, relation string, pairs iter.Seq2[O, T], opts ...Option) (Progress, error) {
+	b, err := newBulk(With(db, opts...).WithContext(ctx), model, relation)
+	if err != nil {
+		return Progress{}, err
+	}
+	for owner, target := range pairs {
+		if err := b.add(owner, target); err != nil {
+			return b.done, err
+		}
+	}
+	err = b.flush()
+	return b.done, err
+}
+
+// bulk is a call of LinkPairs.
+type bulk struct {
+	links
+	scratch element          // an owner and a target that each pair's keys pass through
+	asked   [][2]any         // the chunk's keys, as given
+	arrays  []*dialect.Array // the same, in the order of plan.refs, if a chunk is one insert
+	done    Progress
+}
+
+func newBulk(tx *gorm.DB, model any, relation string) (*bulk, error) {
+	if tx.Error != nil {
+		return nil, tx.Error
+	}
+	rel, err := relationOf(tx, model, relation)
+	if err != nil {
+		return nil, err
+	}
+	tx = tx.Session(&gorm.Session{Initialized: true})
+	if narrowed(tx.Statement) {
+		return nil, fmt.Errorf("%w: LinkPairs takes a db without conditions, Select, Omit or Table", ErrOption)
+	}
+	if err := tx.Statement.Parse(model); err != nil {
+		return nil, err
+	}
+	resolve(tx)
+	plugin := tx.Plugins[pluginName].(*Plugin)
+	b := &bulk{
+		links: *newLinks(tx, &taken{settings: &plugin.settings, plans: plugin.plans}, rel),
+		scratch: element{
+			owner:  reflect.New(rel.Schema.ModelType).Elem(),
+			target: reflect.New(rel.FieldSchema.ModelType),
+		},
+	}
+	if err := b.planned(); err != nil {
+		return nil, err
+	}
+	if b.settings.through != nil {
+		if err := b.throughFits(); err != nil {
+			return nil, b.fail(ErrOption, err, "")
+		}
+	}
+	b.start()
+	return b, nil
+}
+
+// oneInsert says whether a chunk may be a transaction of one insert, to which
+// nothing can happen but what the caller would have to mend: its conflicts are
+// the pair's own and passed over, and foreign keys find ends that are not stored.
+// See [dialect.Postgres] for why the ends need no locks then.
+func (b *bulk) oneInsert() bool {
+	_, linker := b.plan.dialect.(dialect.Linker)
+	_, inside := b.db.Statement.ConnPool.(gorm.TxCommitter)
+	loose := func(s dialect.Side) bool { return s.Check && !s.Bound }
+	return linker && !inside && !b.db.DryRun && !b.plan.link.Guarded && !b.plan.link.Dead && !b.hooked() &&
+		!loose(b.plan.link.Owner) && !loose(b.plan.link.Target) &&
+		b.settings.report == nil && b.settings.onLinked == nil
+}
+
+// start begins a chunk.
+func (b *bulk) start() {
+	size := min(b.settings.chunk, defaultChunk)
+	if b.asked == nil {
+		b.asked = make([][2]any, 0, size)
+	}
+	b.asked, b.arrays = b.asked[:0], nil
+	if !b.oneInsert() {
+		return
+	}
+	b.arrays = make([]*dialect.Array, len(b.plan.refs))
+	for i, ref := range b.plan.refs {
+		if ref.PrimaryKey != nil {
+			b.arrays[i] = dialect.NewArray(b.plan.link.Refs[i], size)
+		}
+	}
+}
+
+// add takes a pair, and links the chunk if that is full.
+func (b *bulk) add(owner, target any) error {
+	ctx := b.db.Statement.Context
+	if err := setKey(ctx, b.rel, true, b.scratch.owner, owner); err != nil {
+		return err
+	}
+	if err := setKey(ctx, b.rel, false, b.scratch.target, target); err != nil {
+		return err
+	}
+	for i, array := range b.arrays {
+		ref, from := b.plan.refs[i], b.scratch.target
+		if ref.OwnPrimaryKey {
+			from = b.scratch.owner
+		}
+		if array == nil || ref.number && appendNumber(array, ref.PrimaryKey.ReflectValueOf(ctx, from)) {
+			continue
+		}
+		value, _, err := b.reference(ref, b.scratch)
+		if err == nil {
+			err = array.Append(value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	b.asked = append(b.asked, [2]any{owner, target})
+	if len(b.asked) < b.settings.chunk {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush links the pairs of the chunk.
+func (b *bulk) flush() error {
+	if len(b.asked) == 0 {
+		return nil
+	}
+	more, err := b.chunk()
+	if err != nil {
+		return err
+	}
+	b.done.Pairs += int64(len(b.asked))
+	b.done.Created += more.Created
+	b.done.Revived += more.Revived
+	b.start()
+	if b.settings.onProgress != nil {
+		return b.settings.onProgress(b.done)
+	}
+	return nil
+}
+
+// chunk links by one insert. Where that is not enough, or the database refuses
+// it, it does as an Append to all of the owners, which finds out what is not
+// stored.
+func (b *bulk) chunk() (Progress, error) {
+	if b.arrays != nil {
+		created, err := b.insert()
+		var known *LinkError
+		if err == nil || !errors.As(err, &known) || !b.mayPass(known) {
+			return Progress{Created: created}, err
+		}
+		if err := b.planned(); err != nil { // it may be another by now
+			return Progress{}, err
+		}
+	}
+	l := newLinks(b.db, &taken{settings: b.settings, plans: b.plans}, b.rel)
+	l.plan, l.counted = b.plan, true
+	owners := map[any]reflect.Value{}
+	for _, keys := range b.asked {
+		e, err := b.element(keys, owners)
+		if err != nil {
+			return Progress{}, err
+		}
+		l.elements = append(l.elements, e)
+	}
+	if err := l.linkStored(); err != nil {
+		return Progress{}, err
+	}
+	var p Progress
+	for _, pair := range l.pairs {
+		switch pair.outcome {
+		case Created:
+			p.Created++
+		case Revived:
+			p.Revived++
+		}
+	}
+	return p, nil
+}
+
+// linkStored links elements of which both ends must be stored.
+func (l *links) linkStored() error {
+	if err := l.guarded(); err != nil {
+		return err
+	}
+	return l.atomically(l.several(), false, func() error {
+		if err := l.open(); err != nil {
+			return l.databaseError(err)
+		}
+		if err := l.pair(); err != nil {
+			return err
+		}
+		missing, err := l.link()
+		if err == nil && len(missing) > 0 {
+			err = l.notStored(ErrTargetNotStored, missing, "create it first")
+		}
+		if err != nil {
+			return err
+		}
+		return l.tell()
+	})
+}
+
+// element makes a pair's ends, models that have nothing but their keys. Pairs of
+// one owner share it.
+func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, err error) {
+	ctx := b.db.Statement.Context
+	comparable := reflect.TypeOf(keys[0]) != nil && reflect.TypeOf(keys[0]).Comparable()
+	if comparable {
+		e.owner = owners[keys[0]]
+	}
+	if !e.owner.IsValid() {
+		made, err := withKey(ctx, b.rel, true, keys[0])
+		if err != nil {
+			return e, err
+		}
+		e.owner = made.Elem()
+		if comparable {
+			owners[keys[0]] = e.owner
+		}
+	}
+	e.target, err = withKey(ctx, b.rel, false, keys[1])
+	return e, err
+}
+
+// insert is one statement for the chunk, and a transaction by itself.
+func (b *bulk) insert() (created int64, err error) {
+	call, err := b.call()
+	if err != nil {
+		return 0, err
+	}
+	call.N, call.Arrays, call.Count = len(b.asked), b.arrays, true
+	call.Keys = make([][]any, len(b.plan.refs))
+	for i, ref := range b.plan.refs {
+		if b.arrays[i] == nil {
+			call.Keys[i] = []any{ref.PrimaryValue}
+		}
+	}
+	states, err := b.states(call, b.plan.dialect.Write)
+	if err != nil || len(states) == 0 {
+		return 0, err
+	}
+	return int64(states[0].row) + 1, nil
+}

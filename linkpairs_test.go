@@ -1,0 +1,90 @@
+package m2msafe_test
+
+import (
+	"iter"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe"
+)
+
+// square are the pairs of n articles and n publications.
+func square(n uint) iter.Seq2[uint, uint] {
+	return func(yield func(uint, uint) bool) {
+		for i := range n * n {
+			if !yield(i%n+1, i/n+1) {
+				return
+			}
+		}
+	}
+}
+
+func TestLinkPairsTakesOneInsertAChunk(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 4)
+	_, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(1))
+	require.NoError(t, err)
+	rec.take()
+	for _, want := range []int64{15, 0} {
+		done, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(4), m2msafe.ChunkSize(6))
+		require.NoError(t, err)
+		assert.Equal(t, m2msafe.Progress{Pairs: 16, Created: want}, done)
+		assert.Equal(t, []string{"link", "link", "link"}, kinds(rec.take()))
+	}
+}
+
+// An end that goes away is found out by the statement that looks for it, which
+// comes when the insert has failed.
+func TestLinkPairsFindsOutWhatIsNotStored(t *testing.T) {
+	db, rec := recorded(t, &gorm.Config{})
+	seed(t, db, 3)
+	_, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(3))
+	require.NoError(t, err)
+	exec(t, db, `DELETE FROM article_publications`)
+	exec(t, db, `DELETE FROM publications WHERE id = 2`)
+	rec.take()
+	_, err = m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(3))
+	require.ErrorIs(t, err, m2msafe.ErrTargetNotStored)
+	require.ErrorContains(t, err, "target 2, 2, 2")
+	assert.Equal(t, []string{"link", "link"}, kinds(rec.take()))
+	assert.Empty(t, links(t, db))
+}
+
+// The plan says that there is a key; the database, that it is gone.
+func TestLinkPairsPlansAnewWhereThePlanIsOutOfDate(t *testing.T) {
+	db := open(t)
+	seed(t, db, 3)
+	_, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(1))
+	require.NoError(t, err)
+	exec(t, db, `ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)
+	for _, want := range []int64{8, 0} {
+		done, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(3), m2msafe.ChunkSize(2))
+		require.NoError(t, err)
+		assert.Equal(t, m2msafe.Progress{Pairs: 9, Created: want}, done)
+	}
+	assert.Len(t, links(t, db), 9)
+}
+
+// What is in use after a chunk is as much after the last as after the first.
+func TestLinkPairsNeedsNoMoreMemoryForMorePairs(t *testing.T) {
+	db := open(t)
+	seed(t, db, 400)
+	var inUse []uint64
+	done, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(400), m2msafe.ChunkSize(4000),
+		m2msafe.OnProgress(func(m2msafe.Progress) error {
+			var stats runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&stats)
+			inUse = append(inUse, stats.HeapAlloc)
+			return nil
+		}))
+	require.NoError(t, err)
+	require.EqualValues(t, 160_000, done.Created)
+	require.Len(t, inUse, 40)
+	// One pair that is kept is 48 bytes at least: 150,000 of them are 7 MB.
+	assert.Less(t, float64(inUse[39])-float64(inUse[1]), 1e6, "%d bytes in use, and then %d", inUse[1], inUse[39])
+}
