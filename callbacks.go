@@ -139,6 +139,9 @@ func take(creating bool) func(*gorm.DB) {
 			}
 			db.Statement.Settings.Store(takenKey{db.Statement}, t)
 		}
+		if t.config != nil { // by direct: they are not chosen
+			return
+		}
 		omits := slices.Clone(t.omits)
 		for _, rel := range t.relations {
 			omits = append(omits, rel.Name)
@@ -154,7 +157,7 @@ func link(db *gorm.DB) {
 	if !ok {
 		return
 	}
-	db.Statement.Omits = t.omits
+	db.Statement.Omits, db.Statement.Selects = t.omits, t.selects
 	if db.Error == nil && !t.early {
 		t.save(db)
 	}

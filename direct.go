@@ -31,7 +31,12 @@ func direct(db *gorm.DB) {
 		return
 	}
 	t.early = true
+	// Chosen is a column that no update sets, and nothing that GORM would have to
+	// puzzle over again.
 	db.Statement.Omits = append(slices.Clone(t.omits), l.plan.touchColumns()...)
+	if keys := db.Statement.Schema.PrimaryFieldDBNames; len(keys) > 0 {
+		db.Statement.Selects = keys[:1]
+	}
 	db.RowsAffected = 0
 	if t.changed && len(l.touch()) > 0 {
 		db.RowsAffected = 1
@@ -84,6 +89,7 @@ func (l *links) direct() (linked bool, err error) {
 	now := l.db.NowFunc()
 	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	l.holds(call, inside, now)
+	call.Brief = !inside && call.N == 1 && call.Link.Owner.Bound && call.Link.Target.Bound && !call.Link.Dead
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError

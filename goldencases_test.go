@@ -1,9 +1,9 @@
 package m2msafe_test
 
 import (
-	"maps"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"testing"
 	"time"
 
@@ -160,6 +160,18 @@ var goldenCases = []golden{
 		},
 		query: `SELECT timed_id, extract(year FROM updated_at) FROM timed_publications JOIN timeds ON id = timed_id`,
 		want:  []string{"1|2016"},
+	},
+	{
+		name: "touch_several", setup: func(t *testing.T, db *gorm.DB) {
+			seed(t, db, 3)
+			require.NoError(t, db.AutoMigrate(&Timed{}))
+			exec(t, db, `INSERT INTO timeds VALUES (1, '2001-01-01')`)
+		},
+		call: func(db *gorm.DB) error {
+			return db.Model(&Timed{ID: 1}).Association("Publications").Append(&Publication{ID: 2}, &Publication{ID: 1})
+		},
+		query: `SELECT timed_id, publication_id, extract(year FROM updated_at) FROM timed_publications JOIN timeds ON id = timed_id ORDER BY 2`,
+		want:  []string{"1|1|2016", "1|2|2016"},
 	},
 	{
 		name: "other_side", setup: seeded(),

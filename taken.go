@@ -14,7 +14,8 @@ type taken struct {
 	plans     *plans
 	creating  bool // the statement inserts the owners
 	relations []*schema.Relationship
-	omits     []string // Statement.Omits as the user set it
+	omits     []string // Statement.Omits and Selects as the user set them
+	selects   []string
 	choice    choice
 	early     bool         // nothing but links is saved, and is linked before the owner's update
 	changed   bool         // a link was made
@@ -60,7 +61,7 @@ func relationsOf(db *gorm.DB, creating bool) (*taken, bool) {
 	columns, restricted := db.Statement.SelectAndOmitColumns(creating, !creating)
 	t := &taken{
 		settings: &plugin.settings, plans: plugin.plans, creating: creating,
-		omits: db.Statement.Omits, choice: choice{columns, restricted},
+		omits: db.Statement.Omits, selects: db.Statement.Selects, choice: choice{columns, restricted},
 	}
 	for _, rel := range db.Statement.Schema.Relationships.Many2Many {
 		if t.choice.has(rel.Name) {

@@ -71,6 +71,9 @@ func (p Postgres) Write(b clause.Builder, c *Call) error {
 // Link is Find and Write in one.
 func (p Postgres) Link(b clause.Builder, c *Call) error {
 	w := writer{b}
+	if c.Brief {
+		return p.one(w, c)
+	}
 	unable, err := p.found(w, c)
 	if err != nil {
 		return err
@@ -139,6 +142,19 @@ func (p Postgres) written(w writer, c *Call, unable bool) {
 		w.sql("DISTINCT ON (", keys, ") ")
 	}
 	w.sql(keys)
+	p.extra(w, c)
+	w.sql(" FROM m2m_new")
+	if unable {
+		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
+	}
+	w.sql(" ORDER BY ", keys)
+	w.onConflict(c.Arbiter, c.Where)
+	p.returning(w, c)
+	w.sql(")")
+}
+
+// extra writes the values of the columns beyond the pair.
+func (p Postgres) extra(w writer, c *Call) {
 	for i, x := range c.Extra {
 		w.sql(", CAST(")
 		if x.Rows != nil {
@@ -148,14 +164,6 @@ func (p Postgres) written(w writer, c *Call, unable bool) {
 		}
 		w.sql(" AS ", x.Type, ")")
 	}
-	w.sql(" FROM m2m_new")
-	if unable {
-		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
-	}
-	w.sql(" ORDER BY ", keys)
-	w.onConflict(c.Arbiter, c.Where)
-	p.returning(w, c)
-	w.sql(")")
 }
 
 func (p Postgres) returning(w writer, c *Call) {
@@ -180,11 +188,15 @@ func (p Postgres) touched(w writer, c *Call) {
 	w.sql(" WHERE (")
 	w.names("s.", c.Owner.Keys...)
 	w.sql(") = (SELECT ", c.Owner.columns(), " FROM m2m_written LIMIT 1)")
+	p.ownerLive(w, c)
+	w.sql(")")
+}
+
+func (p Postgres) ownerLive(w writer, c *Call) {
 	if len(c.OwnerLive) > 0 {
 		w.sql(" AND ")
 		w.live(c.OwnerLive, "s.", true, "")
 	}
-	w.sql(")")
 }
 
 // news writes the query of the rows that were written, or of one row numbered 0

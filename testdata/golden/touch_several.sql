@@ -1,0 +1,6 @@
+-- why: the same for several links
+
+WITH m2m_new AS (SELECT r.* FROM (SELECT $1::bigint AS k1, a.* FROM unnest((SELECT $2::bigint[])) WITH ORDINALITY AS a (k2, n)) AS r WHERE NOT EXISTS (SELECT FROM "timed_publications" AS j WHERE j."timed_id" = r.k1 AND j."publication_id" = r.k2)), m2m_owners AS (SELECT s."id" FROM "timeds" AS s WHERE (s."id") = (SELECT k1 FROM m2m_new LIMIT 1) FOR NO KEY UPDATE OF s), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM m2m_owners AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_new AS r WHERE NOT EXISTS (SELECT FROM "publications" AS s WHERE s."id" = r.k2)), m2m_written AS (INSERT INTO "timed_publications" AS m2m_join ("timed_id", "publication_id") SELECT k1, k2 FROM m2m_new WHERE NOT EXISTS (SELECT FROM m2m_unable) ORDER BY k1, k2 ON CONFLICT ("timed_id", "publication_id") DO NOTHING RETURNING m2m_join."timed_id" AS k1, m2m_join."publication_id" AS k2), m2m_touched AS (UPDATE "timeds" AS s SET "updated_at" = $3 WHERE (s."id") = (SELECT k1 FROM m2m_written LIMIT 1)) SELECT n, s FROM m2m_unable UNION ALL (SELECT 0 AS n, 'n' AS s FROM m2m_written LIMIT 1);
+-- $1 = "1"
+-- $2 = "{2,1}"
+-- $3 = time 2016-04-05T06:07:08.901234567Z
