@@ -43,6 +43,9 @@ type reportCommand struct {
 // settings are the server's, beside those of every throwaway cluster. Nothing in
 // the background should come upon one contender and not another.
 var settings = []string{
+	"fsync=on", // PostgreSQL's defaults
+	"synchronous_commit=on",
+	"full_page_writes=on",
 	"shared_buffers=256MB",
 	"autovacuum=off",
 	"max_wal_size=8GB",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,9 +27,10 @@ type chart struct {
 	prefix, name string
 	unit         string
 	of           string // draw multiples of this contender's
+	who          []contender.Contender
 }
 
-func charts() []chart {
+func (r *Results) charts() []chart {
 	const multiple = "time, hand-written statement = 1"
 	list := []chart{
 		{file: "new.svg", title: "New links in one call", axis: multiple, prefix: "Link/model=plain/links=new", unit: seconds, of: contender.Floor},
@@ -37,6 +39,17 @@ func charts() []chart {
 		{file: "one-owner.svg", title: "Eight writers add the same groups to one user", axis: "milliseconds until all are done", name: "Writers/model=plain/work=one-owner", unit: seconds},
 		{file: "shuffled.svg", title: "Eight writers, shuffled targets from both sides", axis: "milliseconds until all are done", name: "Writers/model=plain/work=shuffled", unit: seconds},
 		{file: "delay.svg", title: "One new link, with 1 ms each way to the server", axis: "milliseconds a call", name: "Delay/model=plain/links=new", unit: seconds},
+	}
+	for i := range list {
+		list[i].who = contender.All()
+	}
+	for _, name := range r.bulkCases() {
+		if strings.HasSuffix(name, "order=random") {
+			list = append(list, chart{
+				file: "bulk.svg", title: r.BulkPairs() + " new links in random order", axis: "milliseconds for all of them",
+				name: name, unit: seconds, who: contender.Bulk(),
+			})
+		}
 	}
 	return list
 }
@@ -51,12 +64,14 @@ type style struct {
 }
 
 var styles = map[string]style{
-	contender.Stock:  {color.RGBA{A: 255}, draw.BoxGlyph{}, []vg.Length{8, 3}},
-	contender.Plugin: {color.RGBA{G: 114, B: 178, A: 255}, draw.CircleGlyph{}, nil},
-	contender.Floor:  {color.RGBA{G: 158, B: 115, A: 255}, draw.PyramidGlyph{}, []vg.Length{2, 2}},
-	contender.Ent:    {color.RGBA{R: 213, G: 94, A: 255}, draw.CrossGlyph{}, []vg.Length{6, 2, 2, 2}},
-	contender.Bun:    {color.RGBA{R: 204, G: 121, B: 167, A: 255}, draw.SquareGlyph{}, []vg.Length{4, 2}},
-	contender.Check:  {color.RGBA{R: 230, G: 159, A: 255}, draw.RingGlyph{}, []vg.Length{10, 2, 2, 2}},
+	contender.Stock:    {color.RGBA{A: 255}, draw.BoxGlyph{}, []vg.Length{8, 3}},
+	contender.Plugin:   {color.RGBA{G: 114, B: 178, A: 255}, draw.CircleGlyph{}, nil},
+	contender.Floor:    {color.RGBA{G: 158, B: 115, A: 255}, draw.PyramidGlyph{}, []vg.Length{2, 2}},
+	contender.Ent:      {color.RGBA{R: 213, G: 94, A: 255}, draw.CrossGlyph{}, []vg.Length{6, 2, 2, 2}},
+	contender.Bun:      {color.RGBA{R: 204, G: 121, B: 167, A: 255}, draw.SquareGlyph{}, []vg.Length{4, 2}},
+	contender.Copy:     {color.RGBA{G: 158, B: 115, A: 255}, draw.PyramidGlyph{}, []vg.Length{2, 2}},
+	contender.CopyTemp: {color.RGBA{R: 230, G: 159, A: 255}, draw.RingGlyph{}, []vg.Length{10, 2, 2, 2}},
+	contender.Check:    {color.RGBA{R: 230, G: 159, A: 255}, draw.RingGlyph{}, []vg.Length{10, 2, 2, 2}},
 }
 
 const (
@@ -141,7 +156,7 @@ func (r *Results) lines(p *plot.Plot, c chart) error {
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{225}, color.Gray{225}
 	p.Add(grid)
-	for _, who := range contender.All() {
+	for _, who := range c.who {
 		ps, err := r.points(c, who.Name)
 		if err != nil {
 			return err
@@ -176,16 +191,19 @@ func (r *Results) lines(p *plot.Plot, c chart) error {
 
 // bars draws one bar a contender, with its figure.
 func (r *Results) bars(p *plot.Plot, c chart) error {
-	names, _ := r.Cases(c.name)
-	if len(names) == 0 {
+	name := c.name
+	if names, _ := r.Cases(c.name); len(names) > 0 {
+		name = names[0] // the models differ in what comes after
+	}
+	if !slices.Contains(r.cases, name) {
 		return fmt.Errorf("no results of %s", c.name)
 	}
 	p.X.Label.Text, p.X.Min = c.axis, 0
 	var titles []string
 	labels := plotter.XYLabels{}
-	all := contender.All()
+	all := c.who
 	for i := len(all) - 1; i >= 0; i-- { // the first on top
-		v, ok := r.Value(names[0], all[i].Name, c.unit)
+		v, ok := r.Value(name, all[i].Name, c.unit)
 		if !ok {
 			continue
 		}
@@ -199,7 +217,7 @@ func (r *Results) bars(p *plot.Plot, c chart) error {
 		titles = append(titles, all[i].Title)
 		labels.XYs = append(labels.XYs, plotter.XY{X: v.Center * 1000, Y: at})
 		figure := scaled(v.Center, "s")
-		if failed, ok := r.Value(names[0], all[i].Name, failures); ok && failed.Center > 0 {
+		if failed, ok := r.Value(name, all[i].Name, failures); ok && failed.Center > 0 {
 			figure += ", " + count(failed.Center) + " failed" // it did less in its time
 		}
 		labels.Labels = append(labels.Labels, figure)

@@ -26,7 +26,7 @@ func (r *Results) Write(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, chartFolder), 0o755); err != nil {
 		return err
 	}
-	for _, c := range charts() {
+	for _, c := range r.charts() {
 		svg, err := r.draw(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.file, err)
@@ -42,6 +42,7 @@ func (r *Results) Write(dir string) error {
 func (r *Results) Page() (string, error) {
 	t, err := template.New("page").Option("missingkey=error").Funcs(template.FuncMap{
 		"contenders": contender.All,
+		"bulk":       contender.Bulk,
 		"floor":      func(m string) string { return contender.Model(m).Floor(false) },
 		"matrix":     r.Matrix,
 		"config": func(key string) (string, error) {
@@ -54,6 +55,13 @@ func (r *Results) Page() (string, error) {
 		"versions": r.versions,
 		"chart":    func(file string) string { return chartFolder + "/" + file },
 		"samples":  r.samples,
+		"bulksamples": func() string {
+			for _, name := range r.bulkCases() {
+				v, _ := r.Value(name, contender.Plugin, seconds)
+				return fmt.Sprint(v.Samples)
+			}
+			return "no"
+		},
 	}).Parse(page)
 	if err != nil {
 		return "", err

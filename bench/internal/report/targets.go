@@ -25,6 +25,8 @@ const (
 	allocs    = "allocs/op"
 	trips     = "roundtrips/op"
 	failures  = "failures/op"
+	heapEarly = "heap-quarter-bytes"
+	heapLate  = "heap-end-bytes"
 )
 
 // targets are all, for cases that the results have.
@@ -168,6 +170,54 @@ func (r *Results) Idle() string {
 		})
 	}
 	return table([]string{"call", "stock GORM", "m2msafe as a multiple", "allocations more", "bytes more"}, rows)
+}
+
+// bulkLimit is the share of a bare COPY's speed that LinkPairs is to have.
+const bulkLimit = 0.9
+
+// Bulk is the table of bulk calls.
+func (r *Results) Bulk() string {
+	head, rows := []string{"order of the pairs"}, [][]string(nil)
+	for _, c := range contender.Bulk() {
+		head = append(head, c.Title)
+	}
+	for _, name := range r.bulkCases() {
+		_, order, _ := strings.Cut(name, "order=")
+		row := []string{map[string]string{"key": "the key's"}[order]}
+		if row[0] == "" {
+			row[0] = order
+		}
+		for _, c := range contender.Bulk() {
+			v, _ := r.Value(name, c.Name, seconds)
+			row = append(row, v.String())
+		}
+		ratio, _ := r.Ratio(name, seconds, contender.Copy, contender.Plugin)
+		row = append(row, verdict(ratio.String(), ratio.Center >= bulkLimit))
+		for _, unit := range []string{heapEarly, heapLate} {
+			v, _ := r.Value(name, contender.Plugin, unit)
+			row = append(row, scaled(v.Center, "B"))
+		}
+		rows = append(rows, row)
+	}
+	return table(append(head, "share of COPY's speed", "memory in use, at a quarter", "at the end"), rows)
+}
+
+func (r *Results) bulkCases() (names []string) {
+	for _, name := range r.cases {
+		if strings.HasPrefix(name, "Bulk/") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// BulkPairs is how many pairs a bulk call has.
+func (r *Results) BulkPairs() string {
+	for _, name := range r.bulkCases() {
+		pairs, _, _ := strings.Cut(strings.TrimPrefix(name, "Bulk/pairs="), "/")
+		return thousands(pairs)
+	}
+	return "0"
 }
 
 // more is how much more the plugin has than stock GORM. What is judged must be

@@ -15,6 +15,7 @@ type Size struct {
 	WriterRounds  int
 	Idle          Run
 	Wire          []int
+	Bulk          Bulk
 }
 
 // Run is one number of links in a call: how many calls a sample has, and how many
@@ -34,6 +35,7 @@ func Full() Size {
 		Sides: map[contender.Model]int{contender.Plain: 20, contender.Stamped: 3},
 		Idle:  Run{1, 20, 400},
 		Wire:  []int{1, 10, 100, 1000, 10000, 30000},
+		Bulk:  Bulk{20000, 50, 5},
 	}
 }
 
@@ -48,5 +50,6 @@ func Quick() Size {
 		Sides: map[contender.Model]int{contender.Plain: 3, contender.Stamped: 1},
 		Idle:  Run{1, 5, 6},
 		Wire:  []int{1, 100},
+		Bulk:  Bulk{400, 20, 2},
 	}
 }

@@ -33,6 +33,7 @@ func Suites() []Suite {
 		{"writers", writerCases},
 		{"idle", idleCases},
 		{"wire", wireCases},
+		{"bulk", bulkCases},
 	}
 }
 
@@ -40,7 +41,7 @@ func Suites() []Suite {
 type Case struct {
 	Name    string // as a benchmark's, without the contender
 	Rounds  int    // how often each contender is measured
-	Once    bool   // counts, which are the same every time: no warm-up
+	Once    bool   // no warm-up: of counts, which are the same every time, and of long calls
 	Entries []Entry
 }
 
