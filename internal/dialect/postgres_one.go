@@ -5,9 +5,10 @@ import "strconv"
 // one is Link of one pair whose ends foreign keys keep, as a transaction of its
 // own (Call.Brief): the same conditions without the expressions that carry many
 // rows, which cost the server more time than the work does. It gives a row if the
-// pair was inserted, and if it is neither that nor stored in the statement's
-// snapshot: NoTarget, or Unsettled. That is a missing owner, or somebody who was
-// faster: Link finds it out.
+// pair was inserted, and if an end is missing: NoTarget, or else Unsettled, which
+// Link looks into. A pair that is not in the statement's snapshot, and is not
+// inserted though both ends are there, has met the arbiter's key: somebody was
+// faster, and it is linked.
 //
 // An owner that is going to be updated is locked before the join row is inserted,
 // as everywhere; the foreign keys' checks lock what else there is.
@@ -48,7 +49,7 @@ func (p Postgres) one(w writer, c *Call) error {
 	w.sql(" SELECT 1 AS n, CASE WHEN EXISTS (SELECT FROM m2m_written) THEN 'n' WHEN NOT ")
 	o.target()
 	w.sql(" THEN 't' ELSE 'u' END AS s")
-	w.sql(" WHERE EXISTS (SELECT FROM m2m_written) OR NOT ")
+	w.sql(" WHERE EXISTS (SELECT FROM m2m_written) OR NOT EXISTS (SELECT FROM m2m_owners) AND NOT ")
 	o.stored()
 	return o.err
 }
