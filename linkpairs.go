@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
@@ -286,9 +287,9 @@ func (b *bulk) insert() (created int64, err error) {
 			call.Keys[i] = []any{ref.PrimaryValue}
 		}
 	}
-	states, err := b.states(call, b.plan.dialect.Write)
-	if err != nil || len(states) == 0 {
-		return 0, err
+	created, err = exec(b.db, func(w clause.Builder) error { return b.plan.dialect.Write(w, call) })
+	if err != nil {
+		return 0, b.databaseError(err)
 	}
-	return int64(states[0].row) + 1, nil
+	return created, nil
 }

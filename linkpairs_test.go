@@ -33,7 +33,7 @@ func TestLinkPairsTakesOneInsertAChunk(t *testing.T) {
 		done, err := m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(4), m2msafe.ChunkSize(6))
 		require.NoError(t, err)
 		assert.Equal(t, m2msafe.Progress{Pairs: 16, Created: want}, done)
-		assert.Equal(t, []string{"link", "link", "link"}, kinds(rec.take()))
+		assert.Equal(t, []string{"INSERT article_publications", "INSERT article_publications", "INSERT article_publications"}, kinds(rec.take()))
 	}
 }
 
@@ -50,7 +50,7 @@ func TestLinkPairsFindsOutWhatIsNotStored(t *testing.T) {
 	_, err = m2msafe.LinkPairs(t.Context(), db, &Article{}, "Publications", square(3))
 	require.ErrorIs(t, err, m2msafe.ErrTargetNotStored)
 	require.ErrorContains(t, err, "target 2, 2, 2")
-	assert.Equal(t, []string{"link", "link"}, kinds(rec.take()))
+	assert.Equal(t, []string{"INSERT article_publications", "link"}, kinds(rec.take()))
 	assert.Empty(t, links(t, db))
 }
 

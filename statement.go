@@ -136,6 +136,17 @@ func run(db *gorm.DB, read func(*sql.Rows) error, build func(clause.Builder) err
 	return rows.Err()
 }
 
+// exec is run for a statement without rows, with how many it has changed.
+func exec(db *gorm.DB, build func(clause.Builder) error) (changed int64, err error) {
+	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	pin(tx.Statement)
+	if err := build(tx.Statement); err != nil {
+		return 0, err
+	}
+	tx = tx.Callback().Raw().Execute(tx)
+	return tx.RowsAffected, tx.Error
+}
+
 // ignore reads nothing of a row.
 func ignore(*sql.Rows) error { return nil }
 

@@ -66,7 +66,7 @@ type Call struct {
 	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
 	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
 	Brief  bool     // of a Linker's Link: see [Unsettled]
-	Count  bool     // but how many, of a Linker's Write: one row, whose number that is
+	Count  bool     // but how many, of a Linker's Write: as many as the database says it has inserted
 }
 
 // State is what a statement says of a row of its call. Rows that it says

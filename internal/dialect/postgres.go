@@ -57,6 +57,15 @@ func (p Postgres) Find(b clause.Builder, c *Call) error {
 // Write inserts the rows, but for those that meet another one.
 func (p Postgres) Write(b clause.Builder, c *Call) error {
 	w := writer{b}
+	if c.Count {
+		p.inserted(w, c)
+		w.sql(" FROM ")
+		if err := p.rows(w, c); err != nil {
+			return err
+		}
+		p.inOrder(w, c)
+		return nil
+	}
 	w.sql("WITH m2m_new AS (SELECT r.* FROM ")
 	if err := p.rows(w, c); err != nil {
 		return err
@@ -132,8 +141,21 @@ func (p Postgres) Load(b clause.Builder, c *Call, columns []string) error {
 // equal to the database (citext), which nothing else would keep apart where
 // there is no arbiter; ORDER BY is the one order of all writers.
 func (p Postgres) written(w writer, c *Call, unable bool) {
+	w.sql(", m2m_written AS (")
+	p.inserted(w, c)
+	w.sql(" FROM m2m_new")
+	if unable {
+		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
+	}
+	p.inOrder(w, c)
+	p.returning(w, c)
+	w.sql(")")
+}
+
+// inserted writes an insert up to what the rows come from.
+func (p Postgres) inserted(w writer, c *Call) {
 	keys := columns("k", len(c.Refs))
-	w.sql(", m2m_written AS (INSERT INTO ")
+	w.sql("INSERT INTO ")
 	w.table(c.Table)
 	w.sql(" AS m2m_join (")
 	w.insertColumns(c)
@@ -143,14 +165,12 @@ func (p Postgres) written(w writer, c *Call, unable bool) {
 	}
 	w.sql(keys)
 	p.extra(w, c)
-	w.sql(" FROM m2m_new")
-	if unable {
-		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
-	}
-	w.sql(" ORDER BY ", keys)
+}
+
+// inOrder writes the end of an insert.
+func (p Postgres) inOrder(w writer, c *Call) {
+	w.sql(" ORDER BY ", columns("k", len(c.Refs)))
 	w.onConflict(c.Arbiter, c.Where)
-	p.returning(w, c)
-	w.sql(")")
 }
 
 // extra writes the values of the columns beyond the pair.
@@ -200,12 +220,8 @@ func (p Postgres) ownerLive(w writer, c *Call) {
 }
 
 // news writes the query of the rows that were written, or of one row numbered 0
-// if nobody asks which, or of their number.
+// if nobody asks which.
 func (p Postgres) news(w writer, c *Call, state string) {
-	if c.Count {
-		w.sql("SELECT count(*) AS n, '", state, "' AS s FROM m2m_written")
-		return
-	}
 	if c.Quiet {
 		w.sql("(SELECT 0 AS n, '", state, "' AS s FROM m2m_written LIMIT 1)")
 		return
