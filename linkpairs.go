@@ -21,8 +21,8 @@ type Progress struct {
 }
 
 // defaultChunk is how many pairs are a chunk. With more of them PostgreSQL takes
-// no less for a pair (docs/design.md has the figures), and memory grows.
-const defaultChunk = 50_000
+// hardly less for a pair (docs/design.md has the figures), and memory grows.
+const defaultChunk = 100_000
 
 // LinkPairs links any number of owners and targets by their keys alone, in
 // chunks, and loads none of them:

@@ -231,7 +231,7 @@ func OnLinked(f func(tx *gorm.DB, event Event) error) Option {
 	}
 }
 
-// ChunkSize is how many pairs [LinkPairs] writes at a time: from 1 up, 50,000 by
+// ChunkSize is how many pairs [LinkPairs] writes at a time: from 1 up, 100,000 by
 // default. For [With] and LinkPairs only; other calls don't look at it.
 func ChunkSize(pairs int) Option {
 	return func(s *settings) error {
