@@ -89,7 +89,6 @@ func (l *links) direct() (linked bool, err error) {
 	now := l.db.NowFunc()
 	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	l.holds(call, inside, now)
-	call.Brief = !inside && call.N == 1 && call.Link.Owner.Bound && call.Link.Target.Bound && !call.Link.Dead
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError

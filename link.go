@@ -231,11 +231,10 @@ func (l *links) outcome(rows []int, outcome Outcome) {
 	}
 }
 
-// made notes that a pair was linked; of a quiet call, which may have no pairs, that
-// some were.
+// made notes that a pair was linked; of a quiet call, -1, that some were.
 func (l *links) made(pair int, outcome Outcome) {
 	l.changed = true
-	if pair >= 0 && pair < len(l.pairs) {
+	if pair >= 0 {
 		l.pairs[pair].outcome = outcome
 	}
 }

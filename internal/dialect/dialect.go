@@ -65,7 +65,6 @@ type Call struct {
 	Revive []Assign // what to set in a dead row
 	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
 	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
-	Brief  bool     // of a Linker's Link: see [Unsettled]
 	Count  bool     // but how many, of a Linker's Write: as many as the database says it has inserted
 }
 
@@ -78,12 +77,7 @@ const (
 	NoOwner  State = 'o' // the owner is not stored
 	NoTarget State = 't' // the target is not stored
 	Dead     State = 'd' // a soft-deleted row takes the key
-	// Unsettled is what Link gives for a pair of a Brief call that it has not
-	// linked, without a reason. A call may be that if it has one pair, whose ends
-	// are both Bound, is a transaction of its own and has an Arbiter that leaves
-	// no Dead rows.
-	Unsettled State = 'u'
-	New       State = 'n' // there is no row for the pair; of a statement that writes: it has
+	New      State = 'n' // there is no row for the pair; of a statement that writes: it has
 )
 
 // Dialect writes the statements of one database. Statements that give rows give

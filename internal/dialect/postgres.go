@@ -80,8 +80,8 @@ func (p Postgres) Write(b clause.Builder, c *Call) error {
 // Link is Find and Write in one.
 func (p Postgres) Link(b clause.Builder, c *Call) error {
 	w := writer{b}
-	if c.Brief {
-		return p.one(w, c)
+	if c.single() {
+		return p.linkOne(w, c)
 	}
 	unable, err := p.found(w, c)
 	if err != nil {

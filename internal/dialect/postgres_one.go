@@ -1,38 +1,74 @@
 package dialect
 
-import "strconv"
+import "strings"
 
-// one is Link of one pair whose ends foreign keys keep, as a transaction of its
-// own (Call.Brief): the same conditions without the expressions that carry many
-// rows, which cost the server more time than the work does. It gives a row if the
-// pair was inserted, and if an end is missing: NoTarget, or else Unsettled, which
-// Link looks into. A pair that is not in the statement's snapshot, and is not
-// inserted though both ends are there, has met the arbiter's key: somebody was
-// faster, and it is linked.
+// single says whether a call is one row that is linked or not: the statement for
+// that needs no row source, no order and nothing to tell rows apart by.
+func (c *Call) single() bool {
+	for i := range c.Refs {
+		if !c.shared(i) {
+			return false
+		}
+	}
+	return c.N == 1 && !c.Dead
+}
+
+// linkOne is Link for one row. Its expressions have fewer parts than Link's,
+// because starting and ending each part of a plan is most of what a statement
+// that finds a link costs, and say the same:
 //
-// An owner that is going to be updated is locked before the join row is inserted,
-// as everywhere; the foreign keys' checks lock what else there is.
-func (p Postgres) one(w writer, c *Call) error {
-	o := onePair{writer: w, Call: c}
-	w.sql("WITH m2m_owners AS (SELECT FROM ")
-	w.table(c.Owner.Table)
-	w.sql(" AS s WHERE NOT ")
-	o.stored()
-	w.sql(" AND ")
-	o.end(c.Owner, "s")
-	w.sql(" AND ")
-	o.target()
-	if len(c.Touch) > 0 {
-		w.sql(" FOR ", c.Owner.Lock, " OF s")
+//	m2m_new      how the one row stands, if it is not linked; no row if it is
+//	m2m_written  the insert, if it can be linked
+//	m2m_touched  the owner's auto-update time, if it was written
+//
+// The order in which other connections see it is Link's. What follows a WHERE is
+// evaluated only for what passes it, CASE stops at the first case that holds, and
+// none of the subselects refers to a row of the query around it, so each of them
+// runs when, and only if, its answer is asked for, and once. So a row that is
+// linked locks nothing; else the owner is locked in front of the target, both in
+// front of the insert, whose source reads the answer, and the owner is updated
+// behind it.
+func (p Postgres) linkOne(w writer, c *Call) error {
+	keys, err := w.placeholders(c)
+	if err != nil {
+		return err
+	}
+	w.sql("WITH m2m_new AS (SELECT ")
+	if c.Owner.Check || c.Target.Check {
+		w.sql("CASE")
+		p.missingOne(w, c.Owner, keys, NoOwner)
+		p.missingOne(w, c.Target, keys, NoTarget)
+		w.sql(" ELSE 'n' END")
+	} else {
+		w.sql("'n'")
+	}
+	w.sql(" AS s WHERE NOT EXISTS (SELECT FROM ")
+	w.table(c.Table)
+	w.sql(" AS j WHERE ")
+	w.list(len(c.Refs), " AND ", func(i int) {
+		w.sql("j.")
+		w.name(c.Refs[i].Name)
+		w.sql(" = ", keys[i])
+	})
+	if len(c.Live) > 0 { // dead rows of the pair may stand beside the living one
+		w.sql(" AND ")
+		w.live(c.Live, "j.", true, "")
+	}
+	w.sql(")")
+	for _, s := range []Side{c.Owner, c.Target} {
+		if s.Check && !s.Bound { // what nothing keeps stored is looked for in any case
+			w.sql(" OR NOT EXISTS (")
+			p.end(w, s, keys)
+			w.sql(")")
+		}
 	}
 	w.sql("), m2m_written AS (INSERT INTO ")
 	w.table(c.Table)
 	w.sql(" AS m2m_join (")
 	w.insertColumns(c)
-	w.sql(") SELECT ")
-	w.list(len(c.Refs), ", ", o.key)
+	w.sql(") SELECT ", strings.Join(keys, ", "))
 	p.extra(w, c)
-	w.sql(" FROM m2m_owners")
+	w.sql(" FROM m2m_new WHERE s = 'n'")
 	w.onConflict(c.Arbiter, c.Where)
 	w.sql(" RETURNING 1)")
 	if len(c.Touch) > 0 {
@@ -41,72 +77,58 @@ func (p Postgres) one(w writer, c *Call) error {
 		w.sql(" AS s SET ")
 		w.assign(c.Touch)
 		w.sql(" WHERE ")
-		o.end(c.Owner, "s")
+		p.isEnd(w, c.Owner, keys)
 		w.sql(" AND EXISTS (SELECT FROM m2m_written)")
 		p.ownerLive(w, c)
 		w.sql(")")
 	}
-	w.sql(" SELECT 1 AS n, CASE WHEN EXISTS (SELECT FROM m2m_written) THEN 'n' WHEN NOT ")
-	o.target()
-	w.sql(" THEN 't' ELSE 'u' END AS s")
-	w.sql(" WHERE EXISTS (SELECT FROM m2m_written) OR NOT EXISTS (SELECT FROM m2m_owners) AND NOT ")
-	o.stored()
-	return o.err
+	n := "1"
+	if c.Quiet {
+		n = "CASE s WHEN 'n' THEN 0 ELSE 1 END"
+	}
+	w.sql(" SELECT ", n, " AS n, s FROM m2m_new WHERE s <> 'n' OR EXISTS (SELECT FROM m2m_written)")
+	return nil
 }
 
-// onePair writes a pair's keys: as parameters, and from the second time on by the
-// parameters' numbers, which are those of the columns as nothing comes before them.
-type onePair struct {
-	writer
-	*Call
-	bound int
-	err   error
+// placeholders binds the keys of the one row, and returns how each is written:
+// several times, always with its type.
+func (w writer) placeholders(c *Call) ([]string, error) {
+	keys := make([]string, len(c.Refs))
+	for i, ref := range c.Refs {
+		var text strings.Builder
+		if err := (writer{elsewhere{w.Builder, &text}}).scalar(ref, c.Keys[i][0]); err != nil {
+			return nil, err
+		}
+		keys[i] = text.String()
+	}
+	return keys, nil
 }
 
-func (o *onePair) key(i int) {
-	if i < o.bound {
-		o.sql("$", strconv.Itoa(i+1), "::", o.Refs[i].Type)
+// missingOne writes the case that one end is not stored, and locks it if it is.
+func (p Postgres) missingOne(w writer, s Side, keys []string, state State) {
+	if !s.Check {
 		return
 	}
-	o.bound++
-	if err := o.scalar(o.Refs[i], o.Keys[i][0]); err != nil {
-		o.err = err
+	w.sql(" WHEN NOT EXISTS (")
+	p.end(w, s, keys)
+	if s.Lock != "" {
+		w.sql(" FOR ", s.Lock, " OF s")
 	}
+	w.sql(") THEN '", string(state), "'")
 }
 
-// stored is true if the pair is.
-func (o *onePair) stored() {
-	o.sql("EXISTS (SELECT FROM ")
-	o.table(o.Table)
-	o.sql(" AS j WHERE ")
-	o.list(len(o.Refs), " AND ", func(i int) {
-		o.sql("j.")
-		o.name(o.Refs[i].Name)
-		o.sql(" = ")
-		o.key(i)
-	})
-	if len(o.Live) > 0 {
-		o.sql(" AND ")
-		o.live(o.Live, "j.", true, "")
-	}
-	o.sql(")")
+// end writes the query of the row at one end.
+func (p Postgres) end(w writer, s Side, keys []string) {
+	w.sql("SELECT FROM ")
+	w.table(s.Table)
+	w.sql(" AS s WHERE ")
+	p.isEnd(w, s, keys)
 }
 
-// target is true if the target is stored.
-func (o *onePair) target() {
-	o.sql("EXISTS (SELECT FROM ")
-	o.table(o.Target.Table)
-	o.sql(" AS t WHERE ")
-	o.end(o.Target, "t")
-	o.sql(")")
-}
-
-// end is true of the row at one end.
-func (o *onePair) end(s Side, as string) {
-	o.list(len(s.Keys), " AND ", func(i int) {
-		o.sql(as, ".")
-		o.name(s.Keys[i])
-		o.sql(" = ")
-		o.key(s.Refs[i])
+func (p Postgres) isEnd(w writer, s Side, keys []string) {
+	w.list(len(s.Keys), " AND ", func(i int) {
+		w.sql("s.")
+		w.name(s.Keys[i])
+		w.sql(" = ", keys[s.Refs[i]])
 	})
 }

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strconv"
+	"strings"
 
 	"gorm.io/gorm/clause"
 )
@@ -35,6 +36,16 @@ func (w writer) table(name string) { w.WriteQuoted(clause.Table{Name: name}) }
 
 // bind writes a parameter.
 func (w writer) bind(value any) { w.AddVar(w.Builder, value) }
+
+// elsewhere is a Builder whose text goes elsewhere: a parameter can be bound once and
+// written several times.
+type elsewhere struct {
+	clause.Builder
+	text *strings.Builder
+}
+
+func (t elsewhere) WriteString(s string) (int, error) { return t.text.WriteString(s) }
+func (t elsewhere) WriteByte(c byte) error            { return t.text.WriteByte(c) }
 
 // list writes format(i) for i below n, with a separator between.
 func (w writer) list(n int, separator string, item func(i int)) {
