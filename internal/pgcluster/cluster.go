@@ -25,11 +25,19 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/m2msafe/m2msafe/internal/throwaway"
 )
 
 const (
+	folderPrefix = "m2msafe-pg-"
+
 	superuser = "postgres"
 	database  = "postgres"
+
+	// immediate is PostgreSQL's signal for an immediate shutdown: it ends its
+	// children and frees its shared memory.
+	immediate = syscall.SIGQUIT
 
 	portTries  = 5
 	readyLimit = 60 * time.Second
@@ -38,13 +46,12 @@ const (
 
 // Cluster is a running PostgreSQL server with a data folder of its own.
 type Cluster struct {
-	dir      string
+	folder   *throwaway.Folder
 	password string
 	port     int
 	settings []string
-	account  *account
-	server   *process
-	lock     *os.File
+	account  *throwaway.Account
+	server   *throwaway.Process
 
 	stopOnce sync.Once
 	stopErr  error
@@ -56,7 +63,7 @@ type Cluster struct {
 // come up the error holds its log. Settings, each "name=value", come behind the
 // package's own, so that one of the same name wins.
 func Start(ctx context.Context, settings ...string) (*Cluster, error) {
-	return start(ctx, freePort, settings...)
+	return start(ctx, throwaway.FreePort, settings...)
 }
 
 // start takes the choice of the port as an argument because the race for it
@@ -72,10 +79,10 @@ func start(ctx context.Context, pickPort func() (int, error), settings ...string
 			err = errors.Join(err, c.Stop())
 		}
 	}()
-	if c.account, err = serverAccount(); err != nil {
+	if c.account, err = throwaway.ServerAccount("postgres", "nobody"); err != nil {
 		return nil, err
 	}
-	if c.dir, c.lock, err = makeFolder(c.account); err != nil {
+	if c.folder, err = throwaway.MakeFolder(folderPrefix, c.account); err != nil {
 		return nil, err
 	}
 	if err = c.initdb(ctx, bin); err != nil {
@@ -110,14 +117,9 @@ func (c *Cluster) Stop() error {
 	c.stopOnce.Do(func() {
 		var errs []error
 		if c.server != nil {
-			errs = append(errs, c.server.stop())
+			errs = append(errs, c.server.Stop(immediate))
 		}
-		if c.dir != "" {
-			errs = append(errs, os.RemoveAll(c.dir))
-		}
-		if c.lock != nil {
-			errs = append(errs, c.lock.Close())
-		}
+		errs = append(errs, c.folder.Remove())
 		if err := errors.Join(errs...); err != nil {
 			c.stopErr = fmt.Errorf("pgcluster: stop: %w", err)
 		}
@@ -125,15 +127,15 @@ func (c *Cluster) Stop() error {
 	return c.stopErr
 }
 
-func (c *Cluster) data() string    { return filepath.Join(c.dir, "data") }
-func (c *Cluster) logFile() string { return filepath.Join(c.dir, "log") }
+func (c *Cluster) data() string    { return filepath.Join(c.folder.Dir, "data") }
+func (c *Cluster) logFile() string { return filepath.Join(c.folder.Dir, "log") }
 
 func (c *Cluster) initdb(ctx context.Context, bin string) error {
-	passwords := filepath.Join(c.dir, "password")
+	passwords := filepath.Join(c.folder.Dir, "password")
 	if err := os.WriteFile(passwords, []byte(c.password+"\n"), 0o600); err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
 	}
-	if err := c.account.own(passwords); err != nil {
+	if err := c.account.Own(passwords); err != nil {
 		return err
 	}
 	locale := "C.UTF-8"
@@ -148,12 +150,12 @@ func (c *Cluster) initdb(ctx context.Context, bin string) error {
 	cmd.WaitDelay = stopLimit
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	p, err := spawn(c.command(cmd))
+	p, err := throwaway.Spawn(c.command(cmd))
 	if err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
 	}
-	if <-p.done; p.err != nil {
-		return fmt.Errorf("pgcluster: initdb: %w\n%s", errors.Join(p.err, ctx.Err()), &out)
+	if <-p.Done; p.Err != nil {
+		return fmt.Errorf("pgcluster: initdb: %w\n%s", errors.Join(p.Err, ctx.Err()), &out)
 	}
 	return os.Remove(passwords)
 }
@@ -185,11 +187,11 @@ func (c *Cluster) launch(ctx context.Context, bin string) error {
 	}
 	cmd := c.command(exec.Command(program(bin, "postgres"), args...))
 	cmd.Stdout, cmd.Stderr = log, log
-	if c.server, err = spawn(cmd); err != nil {
+	if c.server, err = throwaway.Spawn(cmd); err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
 	}
 	if err := c.waitReady(ctx); err != nil {
-		err = errors.Join(err, c.server.stop())
+		err = errors.Join(err, c.server.Stop(immediate))
 		text, _ := os.ReadFile(c.logFile())
 		if strings.Contains(string(text), "could not bind") {
 			err = errors.Join(errPortTaken, err)
@@ -210,13 +212,13 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 		text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
 		if err == nil {
 			lines := strings.Split(string(text), "\n")
-			if len(lines) > 7 && lines[0] == strconv.Itoa(c.server.pid) && strings.TrimSpace(lines[7]) == "ready" {
+			if len(lines) > 7 && lines[0] == strconv.Itoa(c.server.PID) && strings.TrimSpace(lines[7]) == "ready" {
 				return nil
 			}
 		}
 		select {
-		case <-c.server.done:
-			return errors.Join(errors.New("it ended"), c.server.err)
+		case <-c.server.Done:
+			return errors.Join(errors.New("it ended"), c.server.Err)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limit.C:
@@ -228,8 +230,6 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 
 // command gives cmd the server's account, folder and a clean environment.
 func (c *Cluster) command(cmd *exec.Cmd) *exec.Cmd {
-	cmd.Dir = c.dir // the caller's folder may be closed to the account
-	cmd.SysProcAttr = attributes(c.account)
 	for _, entry := range os.Environ() {
 		// PGDATA, PGPORT and the like, and the caller's language, would show through.
 		if !strings.HasPrefix(entry, "PG") && !strings.HasPrefix(entry, "LC_") && !strings.HasPrefix(entry, "LANG") {
@@ -237,14 +237,5 @@ func (c *Cluster) command(cmd *exec.Cmd) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "LC_ALL=C")
-	return cmd
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return c.account.Run(cmd, c.folder.Dir, immediate)
 }

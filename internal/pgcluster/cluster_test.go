@@ -15,6 +15,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
+
+	"github.com/m2msafe/m2msafe/internal/throwaway"
 	"go.uber.org/goleak"
 )
 
@@ -61,7 +63,7 @@ func TestStartServesAndStopLeavesNothing(t *testing.T) {
 	}
 	require.NoError(t, db.Close())
 
-	dir, pid := c.dir, c.server.pid
+	dir, pid := c.folder.Dir, c.server.PID
 	require.DirExists(t, dir)
 	require.NoError(t, c.Stop())
 	require.NoDirExists(t, dir)
@@ -92,7 +94,7 @@ func TestPasswordIsAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	require.ErrorContains(t, db.Ping(), "password authentication failed")
-	require.NoFileExists(t, filepath.Join(c.dir, "password"))
+	require.NoFileExists(t, filepath.Join(c.folder.Dir, "password"))
 }
 
 func TestPortTakenByAnother(t *testing.T) {
@@ -108,7 +110,7 @@ func TestPortTakenByAnother(t *testing.T) {
 			if calls++; calls == 1 {
 				return takenPort, nil
 			}
-			return freePort()
+			return throwaway.FreePort()
 		})
 		require.NoError(t, err)
 		require.Equal(t, 2, calls)
@@ -171,7 +173,7 @@ func TestClosedTempFolderIsNotUsed(t *testing.T) {
 	require.NoError(t, os.Mkdir(closed, 0o700))
 	t.Setenv("TMPDIR", closed)
 	c := startCluster(t)
-	require.False(t, strings.HasPrefix(c.dir, closed), c.dir)
+	require.False(t, strings.HasPrefix(c.folder.Dir, closed), c.folder.Dir)
 	require.Empty(t, folders(t, closed))
 }
 

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(c.server.pid, c.dir)
+	fmt.Println(c.server.PID, c.folder.Dir)
 	select {}
 }
 

@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
 
-package pgcluster
+package throwaway
 
 import (
 	"fmt"
@@ -15,22 +15,22 @@ func takeLock(dir string) (*os.File, error) {
 	fresh := filepath.Join(dir, "lock.new")
 	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("pgcluster: %w", err)
+		return nil, fmt.Errorf("throwaway: %w", err)
 	}
 	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 		err = os.Rename(fresh, filepath.Join(dir, "lock"))
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("pgcluster: lock %s: %w", dir, err)
+		return nil, fmt.Errorf("throwaway: lock %s: %w", dir, err)
 	}
 	return f, nil
 }
 
 // sweep removes the folders of processes that died before they could. It is a
 // courtesy: what cannot be removed is left, and no error of this start.
-func sweep(base string) {
-	dirs, err := filepath.Glob(filepath.Join(base, folderPrefix+"*"))
+func sweep(base, prefix string) {
+	dirs, err := filepath.Glob(filepath.Join(base, prefix+"*"))
 	if err != nil {
 		return
 	}

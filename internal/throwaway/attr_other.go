@@ -1,8 +1,8 @@
 //go:build !unix
 
-package pgcluster
+package throwaway
 
 import "syscall"
 
 // attributes has nothing to set: only root on Unix needs another account.
-func attributes(*account) *syscall.SysProcAttr { return nil }
+func attributes(*Account, syscall.Signal) *syscall.SysProcAttr { return nil }

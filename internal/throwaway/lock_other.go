@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !freebsd && !netbsd && !openbsd && !dragonfly
 
-package pgcluster
+package throwaway
 
 import "os"
 
@@ -8,4 +8,4 @@ import "os"
 func takeLock(string) (*os.File, error) { return nil, nil }
 
 // sweep cannot tell a folder in use from one left behind, so it removes none.
-func sweep(string) {}
+func sweep(string, string) {}

@@ -1,12 +1,12 @@
 //go:build unix && !linux
 
-package pgcluster
+package throwaway
 
 import "syscall"
 
 // attributes runs a program as the account. It stays in the caller's process
 // group, so that Ctrl-C reaches it: there is no parent-death signal here.
-func attributes(a *account) *syscall.SysProcAttr {
+func attributes(a *Account, _ syscall.Signal) *syscall.SysProcAttr {
 	if a == nil {
 		return nil
 	}
