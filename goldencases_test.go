@@ -1,9 +1,9 @@
 package m2msafe_test
 
 import (
-	"maps"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"testing"
 	"time"
 

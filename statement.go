@@ -79,13 +79,6 @@ func (l *links) createError(err error) error {
 	return l.fail(ErrRetry, err, "run the transaction again")
 }
 
-// retryable says whether a database asks for the transaction to be run again: a
-// serialization failure or a deadlock, by SQLSTATE.
-func retryable(err error) bool {
-	var state interface{ SQLState() string }
-	return errors.As(err, &state) && (state.SQLState() == "40001" || state.SQLState() == "40P01")
-}
-
 // atomically runs f in a transaction: the one there is, or else, if it is
 // needed, one of its own. Where f may fail in the database, which would abort
 // the transaction, the caller's is kept by a savepoint.
@@ -134,6 +127,17 @@ func run(db *gorm.DB, read func(*sql.Rows) error, build func(clause.Builder) err
 		}
 	}
 	return rows.Err()
+}
+
+// exec is run for a statement without rows, with how many it has changed.
+func exec(db *gorm.DB, build func(clause.Builder) error) (changed int64, err error) {
+	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	pin(tx.Statement)
+	if err := build(tx.Statement); err != nil {
+		return 0, err
+	}
+	tx = tx.Callback().Raw().Execute(tx)
+	return tx.RowsAffected, tx.Error
 }
 
 // ignore reads nothing of a row.
