@@ -25,6 +25,7 @@ type links struct {
 	elements []element       // as the owners hold them
 	given    map[string]bool // columns that a target has a value for though it is zero
 	pairs    []pair          // distinct, once all targets have their keys
+	current  bool            // lookups see what is committed by now, and lock it: see dialect.Racer
 	keys     [][]any         // a slice a column of plan.link.Refs, with a value a pair
 	counted  bool            // how many pairs are new is asked for, whoever else wants to know
 }

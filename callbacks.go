@@ -22,6 +22,7 @@ const (
 	end         = "gorm:commit_or_rollback_transaction"
 
 	directName    = "m2msafe:direct"
+	rememberName  = "m2msafe:remember"
 	checkName     = "m2msafe:check"
 	noteName      = "m2msafe:note"
 	settleName    = "m2msafe:settle"
@@ -35,7 +36,8 @@ const (
 // register puts the pipeline into db's processors. A statement that saves
 // associations passes, in this order:
 //
-//	m2msafe:direct                 of an update that does nothing but link: all of it
+//	m2msafe:direct                 of an update that does nothing but link: all of it;
+//	   or m2msafe:remember         else keep what it takes to run it again
 //	gorm:begin_transaction
 //	gorm:before_create or _update  the owner's hooks
 //	m2msafe:check                  refuse what can't be linked, before a row is written
@@ -52,7 +54,7 @@ const (
 //
 // The anchors are Before: what GORM registers After a callback it appends to the
 // very end, behind the COMMIT. There, m2msafe:finish puts back what the steps have
-// changed.
+// changed, and has a transaction that lost run again.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
@@ -68,6 +70,7 @@ func register(db *gorm.DB) error {
 		name string
 		fn   func(*gorm.DB)
 	}{
+		{create.Before(first), rememberName, rememberCreate},
 		{create.Before(saveBefore), checkName, check(true)},
 		{create.Before(insert), noteName, note},
 		{create.Before(insert), findMapName, findMap},
@@ -75,12 +78,12 @@ func register(db *gorm.DB) error {
 		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
-		{create.After(end), finishName, finish},
+		{create.After(end), finishName, finishOf(true)},
 		{update.Before(first), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
-		{update.After(end), finishName, finish},
+		{update.After(end), finishName, finishOf(false)},
 	}
 	var errs []error
 	for _, s := range steps {
@@ -185,6 +188,14 @@ func fail(db *gorm.DB, err error) bool {
 	}
 	db.Statement.Settings.Store(errorKey{db.Statement}, db.AddError(err))
 	return true
+}
+
+// finishOf is finish, and a retry if the transaction was GORM's and lost.
+func finishOf(creating bool) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		finish(db)
+		retry(db, creating)
+	}
 }
 
 // finish restores what the statement had. The plugin's error too, where a later

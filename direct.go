@@ -19,7 +19,11 @@ import (
 // entrance, with nothing written.
 func direct(db *gorm.DB) {
 	t, ok := relationsOf(db, false)
-	if !ok || len(t.relations) > 1 || t.indirect(db) {
+	if !ok {
+		return
+	}
+	if len(t.relations) > 1 || t.indirect(db) {
+		remember(db, t)
 		return
 	}
 	l := newLinks(db, t, t.relations[0])
@@ -27,7 +31,11 @@ func direct(db *gorm.DB) {
 	if linked || len(t.missing) > 0 {
 		db.Statement.Settings.Store(takenKey{db.Statement}, t)
 	}
-	if fail(db, err) || !linked {
+	switch {
+	case fail(db, err):
+		return
+	case !linked:
+		remember(db, t)
 		return
 	}
 	t.early = true

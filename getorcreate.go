@@ -3,7 +3,6 @@ package m2msafe
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -97,9 +96,10 @@ func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool,
 		created, err = l.create(target)
 		return err
 	})
-	if err == nil || !errors.Is(err, gorm.ErrDuplicatedKey) && !errors.Is(gormSentinel(l.db, err), gorm.ErrDuplicatedKey) {
+	if !violates(l.db, err, gorm.ErrDuplicatedKey) {
 		return created && err == nil, err
 	}
+	l.current = true
 	// Another of its unique keys may have met the same row.
 	if missing, again := l.resolve([]reflect.Value{target}); again == nil && len(missing) == 0 {
 		return false, nil
@@ -179,7 +179,7 @@ func (l *links) create(target reflect.Value) (created bool, err error) {
 	rows := reflect.New(reflect.SliceOf(target.Type()))
 	rows.Elem().Set(reflect.Append(rows.Elem(), target))
 	tx := l.session(&gorm.Session{}).Set(creationKey, c)
-	if !l.plan.link.Guarded {
+	if !l.plan.link.Guarded && !l.races() {
 		// Named, so that a key that is gone by now is an error, no duplicate.
 		n := l.completeKeys(target)[0]
 		onConflict := clause.OnConflict{DoNothing: true}

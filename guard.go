@@ -1,6 +1,8 @@
 package m2msafe
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +32,37 @@ func (l *links) guarded() error {
 	}
 	l.db.Logger.Warn(l.db.Statement.Context, "m2msafe: %s: join table %s %s; %s",
 		l.name(), l.rel.JoinTable.Table, what, l.remedy())
+	return nil
+}
+
+// guard takes turns where no unique key settles a race, and refuses an isolation
+// level under which that is worth nothing.
+func (l *links) guard(call *dialect.Call) error {
+	guard, ok := l.plan.dialect.(dialect.Guard)
+	if !ok || !l.plan.link.Guarded {
+		return nil
+	}
+	if call.Owner.Lock == "NO KEY UPDATE" {
+		if err := run(l.db, ignore, func(b clause.Builder) error { return guard.Hold(b, call) }); err != nil {
+			return l.databaseError(err)
+		}
+	}
+	level := ""
+	call.Lock = dialect.ForUpdate // of a Racer's look
+	read := func(rows *sql.Rows) error {
+		var slot string
+		return rows.Scan(&level, &slot)
+	}
+	err := run(l.db, read, func(b clause.Builder) error { return guard.Guard(b, call) })
+	if errors.Is(err, dialect.ErrNoLock) {
+		return l.fail(ErrNoUniqueKey, nil, "this database has nothing to lock in its stead; "+l.remedy())
+	}
+	if err != nil {
+		return l.databaseError(err)
+	}
+	if level == "repeatable read" || level == "serializable" {
+		return l.fail(ErrNoUniqueKey, nil, "under "+strings.ToUpper(level)+" a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
+	}
 	return nil
 }
 

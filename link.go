@@ -1,10 +1,8 @@
 package m2msafe
 
 import (
-	"database/sql"
 	"errors"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm/clause"
 
@@ -131,7 +129,16 @@ func (l *links) link() (missing []int, err error) {
 	if err := l.guard(call); err != nil {
 		return nil, err
 	}
-	found, err := l.linkOnce(call)
+	var found map[dialect.State][]int
+	for range maxChanges {
+		found, err = l.linkOnce(call)
+		// The snapshot of a transaction may be older than what is missing.
+		stale := l.races() && call.Lock == dialect.NoLock && len(found[dialect.NoOwner])+len(found[dialect.NoTarget]) > 0
+		if !stale && !errors.Is(err, errChanged) {
+			break
+		}
+		call.Lock = max(call.Lock, dialect.Shared)
+	}
 	if err == nil && len(found[dialect.NoOwner]) == 0 && len(found[dialect.NoTarget]) == 0 && len(found[dialect.Dead]) > 0 {
 		found, err = l.linkDead(call, found[dialect.Dead])
 	}
@@ -152,6 +159,12 @@ func (l *links) link() (missing []int, err error) {
 func (l *links) linkDead(call *dialect.Call, dead []int) (map[dialect.State][]int, error) {
 	if l.settings.deletedLinks == Refuse {
 		return nil, l.notStored(ErrDeletedLink, dead, "delete its row, or let it be revived by DeletedLinks(Revive)")
+	}
+	if l.races() {
+		var err error
+		if dead, err = l.stillDead(call, dead); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.write(call, dead, l.plan.dialect.Revive, Revived); err != nil {
 		return nil, err
@@ -193,8 +206,13 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 	case one:
 		l.outcome(fresh, Created)
 		return found, nil
-	case len(found) > 0:
+	case len(found) > 0 || len(fresh) == 0:
 		return found, nil
+	}
+	if err := l.hold(call.Pick(fresh)); err != nil {
+		return nil, err
+	}
+	switch {
 	case l.hooked():
 		return nil, l.writeHooked(call, fresh)
 	default:
@@ -207,6 +225,9 @@ func (l *links) linkOnce(call *dialect.Call) (map[dialect.State][]int, error) {
 func (l *links) write(call *dialect.Call, rows []int, statement func(clause.Builder, *dialect.Call) error, outcome Outcome) error {
 	if len(rows) == 0 {
 		return nil
+	}
+	if l.races() && outcome == Created {
+		return l.insert(call, rows)
 	}
 	part := call.Pick(rows)
 	if _, says := l.plan.dialect.(dialect.Linker); !says {
@@ -246,32 +267,6 @@ func (l *links) all() []int {
 		rows[i] = i
 	}
 	return rows
-}
-
-// guard takes turns where no unique key settles a race, and refuses an isolation
-// level under which that is worth nothing.
-func (l *links) guard(call *dialect.Call) error {
-	guard, ok := l.plan.dialect.(dialect.Guard)
-	if !ok || !l.plan.link.Guarded {
-		return nil
-	}
-	if call.Owner.Lock == "NO KEY UPDATE" {
-		if err := run(l.db, ignore, func(b clause.Builder) error { return guard.Hold(b, call) }); err != nil {
-			return l.databaseError(err)
-		}
-	}
-	level := ""
-	read := func(rows *sql.Rows) error {
-		var slot string
-		return rows.Scan(&level, &slot)
-	}
-	if err := run(l.db, read, func(b clause.Builder) error { return guard.Guard(b, call) }); err != nil {
-		return l.databaseError(err)
-	}
-	if level == "repeatable read" || level == "serializable" {
-		return l.fail(ErrNoUniqueKey, nil, "under "+strings.ToUpper(level)+" a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
-	}
-	return nil
 }
 
 // open sends the dialect's first statement of a transaction.

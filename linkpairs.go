@@ -204,17 +204,27 @@ func (b *bulk) chunk() (Progress, error) {
 			return Progress{}, err
 		}
 	}
-	l := newLinks(b.db, &taken{settings: b.settings, plans: b.plans}, b.rel)
-	l.plan, l.counted = b.plan, true
+	elements := make([]element, len(b.asked))
 	owners := map[any]reflect.Value{}
-	for _, keys := range b.asked {
-		e, err := b.element(keys, owners)
-		if err != nil {
+	for i, keys := range b.asked {
+		var err error
+		if elements[i], err = b.element(keys, owners); err != nil {
 			return Progress{}, err
 		}
-		l.elements = append(l.elements, e)
 	}
-	if err := l.linkStored(); err != nil {
+	var l *links
+	try := func() error {
+		l = newLinks(b.db, &taken{settings: b.settings, plans: b.plans}, b.rel)
+		l.plan, l.counted, l.elements = b.plan, true, elements
+		return l.linkStored()
+	}
+	var err error
+	if _, inside := b.db.Statement.ConnPool.(gorm.TxCommitter); inside {
+		err = try()
+	} else {
+		err = b.settings.again(b.db.Statement.Context, try)
+	}
+	if err != nil {
 		return Progress{}, err
 	}
 	var p Progress

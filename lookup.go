@@ -66,10 +66,14 @@ func (l *links) lookupOf(n natural) *dialect.Lookup {
 	for i, field := range l.plan.columns {
 		columns[i] = field.DBName
 	}
-	return &dialect.Lookup{
+	query := &dialect.Lookup{
 		Table: l.rel.FieldSchema.Table, Columns: columns,
 		Keys: n.columns, Values: make([][]any, len(n.fields)), Live: l.plan.living,
 	}
+	if l.current {
+		query.Lock = dialect.Shared
+	}
+	return query
 }
 
 // merge adds what a key has found to what is known of a target. Two different

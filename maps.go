@@ -45,7 +45,7 @@ func findMap(db *gorm.DB) {
 		config.DryRun = true
 		db.Config = &config
 	} else {
-		if onConflict := m.links.nothing(); m.links.naturalText(target) != "" && onConflict != nil {
+		if onConflict := m.links.nothing(); m.links.naturalText(target) != "" && onConflict != nil && !m.links.races() {
 			db.Statement.AddClause(*onConflict)
 		}
 		if _, m.inside = db.Statement.ConnPool.(gorm.TxCommitter); m.inside {
@@ -67,6 +67,9 @@ func settleMap(db *gorm.DB) {
 		db.Config = m.config
 		db.Statement.SQL.Reset() // it was not sent
 		db.Statement.Vars = nil
+		return
+	}
+	if m.links.races() && violates(db, db.Error, gorm.ErrDuplicatedKey) && m.lost(db) {
 		return
 	}
 	if db.Error != nil {
@@ -93,6 +96,25 @@ func settleMap(db *gorm.DB) {
 	if db.AddError(err) == nil {
 		m.fill(target)
 	}
+}
+
+// lost says whether a map's insert has failed because somebody was faster, and
+// fills the map with what that one has stored.
+func (m *mapCreation) lost(db *gorm.DB) bool {
+	failed := db.Error
+	db.Error = nil // else nothing is sent
+	m.links.current = true
+	target, err := m.target()
+	var missing []reflect.Value
+	if err == nil {
+		missing, err = m.links.resolve([]reflect.Value{target})
+	}
+	if err != nil || len(missing) > 0 {
+		db.Error = failed
+		return false
+	}
+	m.fill(target)
+	return true
 }
 
 // mapOf is the map of a statement that Association.Append has made of one. There

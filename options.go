@@ -39,6 +39,7 @@ type settings struct {
 	through        any
 	report         *Report
 	onLinked       func(tx *gorm.DB, event Event) error
+	retries        int
 	chunk          int
 	onProgress     func(Progress) error
 
@@ -228,6 +229,20 @@ func OnLinked(f func(tx *gorm.DB, event Event) error) Option {
 		}
 		s.onLinked = f
 		return s.once("OnLinked")
+	}
+}
+
+// Retries is how many more times a call is tried whose transaction lost against
+// another one ([ErrRetry]), if the transaction is its own: 10 by default, with
+// pauses from 2 to 250 ms that grow; 0 leaves it to the caller. Hooks run again at
+// each try.
+func Retries(n int) Option {
+	return func(s *settings) error {
+		if n < 0 {
+			return fmt.Errorf("%w: Retries takes a number from 0 up, not %d", ErrOption, n)
+		}
+		s.retries = n
+		return s.once("Retries")
 	}
 }
 

@@ -124,6 +124,9 @@ func (l *links) makePlan() (*plan, error) {
 		p.link.Dead = len(p.link.Live) > 0 && key.Where == "" && catalog.SameColumns(key.Columns, columns)
 	}
 	p.link.Guarded = p.link.Arbiter == nil
+	p.link.Sole = !slices.ContainsFunc(p.table.Keys, func(k catalog.Key) bool {
+		return !k.Counted && !catalog.SameColumns(k.Columns, p.link.Arbiter)
+	})
 
 	// One order of rows for all writers: that of the arbiter, which is the same
 	// from both sides of the relation.
@@ -157,10 +160,14 @@ func (l *links) makePlan() (*plan, error) {
 // what its transaction has made is there.
 func (l *links) describe(s *schema.Schema) (*catalog.Table, error) {
 	query := querier(l.db)
-	if l.db.Dialector.Name() == "postgres" {
+	switch l.db.Dialector.Name() {
+	case "postgres":
 		return catalog.Postgres(query, l.db.Statement.Quote(clause.Table{Name: s.Table}))
+	case "mysql":
+		return catalog.MySQL(query, s.Table, s.DBNames)
+	default:
+		return catalog.SQLite(query, s.Table, s.DBNames)
 	}
-	return catalog.SQLite(query, s.Table, s.DBNames)
 }
 
 // dialectOf is the dialect of a db that Initialize has let in.
@@ -198,65 +205,6 @@ func isNumber(f *schema.Field) bool {
 	_, valuer := reflect.New(f.FieldType).Interface().(driver.Valuer)
 	zero := reflect.Zero(f.FieldType)
 	return !valuer && f.Serializer == nil && (zero.CanInt() || zero.CanUint())
-}
-
-// planSide looks at the table that one end of the pair refers to. A table of
-// another database, or one whose rows the role can't all see, is not checked.
-func (l *links) planSide(p *plan, own bool) (dialect.Side, error) {
-	model := l.rel.FieldSchema
-	if own {
-		model = l.rel.Schema
-	}
-	side := dialect.Side{Table: model.Table}
-	var columns []string
-	for _, ref := range l.rel.References {
-		if ref.OwnPrimaryKey != own || ref.PrimaryKey == nil {
-			continue
-		}
-		columns = append(columns, ref.ForeignKey.DBName)
-		side.Keys = append(side.Keys, ref.PrimaryKey.DBName)
-		side.Refs = append(side.Refs, slices.IndexFunc(p.link.Refs, func(c dialect.Column) bool { return c.Name == ref.ForeignKey.DBName }))
-	}
-	table, err := l.describe(model)
-	if err != nil || table == nil || len(side.Keys) == 0 {
-		return side, err
-	}
-	if !own && table.CanSelect {
-		p.target = table
-	}
-	side.Check = table.CanSelect && l.comparable(p, side, table)
-	side.Bound = side.Check && p.table.References(table.ID, columns)
-	if side.Bound && table.CanLock {
-		side.Lock = "KEY SHARE"
-	}
-	if own {
-		p.lockOwner = side.Check && table.CanLock
-	}
-	return side, nil
-}
-
-// comparable says whether the database compares the join table's columns with
-// those that they refer to. Without a foreign key they may be of any types.
-func (l *links) comparable(p *plan, side dialect.Side, table *catalog.Table) bool {
-	for i, ref := range side.Refs {
-		column := table.Column(side.Keys[i])
-		if column == nil || typeFamily(column.Type) != typeFamily(p.link.Refs[ref].Type) {
-			return false
-		}
-	}
-	return true
-}
-
-// typeFamily is a name for the types that PostgreSQL compares with each other.
-func typeFamily(typ string) string {
-	name, _, _ := strings.Cut(typ, "(")
-	switch name {
-	case "smallint", "integer", "bigint", "numeric":
-		return "number"
-	case "text", "character varying", "bpchar", "citext":
-		return "text"
-	}
-	return typ
 }
 
 // arbiter finds the unique key that makes a pair of living rows unique, and

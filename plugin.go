@@ -25,7 +25,7 @@ var _ gorm.Plugin = (*Plugin)(nil)
 // [With] for single calls. New never fails: a refused option ([ErrOption]) is
 // the error of db.Use.
 func New(opts ...Option) *Plugin {
-	s, err := settings{noUniqueKey: Lock, deletedLinks: Revive, deletedTargets: Refuse, chunk: defaultChunk}.apply(false, opts)
+	s, err := settings{noUniqueKey: Lock, deletedLinks: Revive, deletedTargets: Refuse, retries: defaultRetries, chunk: defaultChunk}.apply(false, opts)
 	return &Plugin{settings: s, plans: new(plans), err: err}
 }
 

@@ -28,6 +28,9 @@ func (l *links) call() (*dialect.Call, error) {
 	}
 	c := &dialect.Call{Link: &link, N: len(l.pairs), Keys: l.keys}
 	c.Quiet = l.settings.report == nil && l.settings.onLinked == nil && !l.hooked() && !l.counted
+	if l.current {
+		c.Lock = dialect.Shared
+	}
 	if l.plan.link.Dead {
 		c.Revive = l.revive()
 	}

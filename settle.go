@@ -35,7 +35,7 @@ func (c *creation) defaults() []*schema.Field {
 func creationOf(db *gorm.DB) (*creation, bool) {
 	value, _ := db.Statement.Settings.Load(creationKey)
 	c, ok := value.(*creation)
-	if !ok || db.Error != nil || db.DryRun || db.Statement.Schema != c.links.rel.FieldSchema ||
+	if !ok || db.DryRun || db.Statement.Schema != c.links.rel.FieldSchema ||
 		db.Statement.ReflectValue.Kind() != reflect.Slice || db.Statement.ReflectValue.Len() == 0 {
 		return nil, false
 	}
@@ -46,7 +46,7 @@ func creationOf(db *gorm.DB) (*creation, bool) {
 // note remembers, before the insert, what the hooks have left to the database.
 func note(db *gorm.DB) {
 	c, ok := creationOf(db)
-	if !ok {
+	if !ok || db.Error != nil {
 		return
 	}
 	for i := range db.Statement.ReflectValue.Len() {
@@ -75,23 +75,27 @@ func note(db *gorm.DB) {
 // created.
 func settle(db *gorm.DB) {
 	c, ok := creationOf(db)
-	if !ok || c.plain || c.trusted(db) {
+	if !ok || c.plain {
 		return
 	}
-	l, targets := c.links, make([]reflect.Value, db.Statement.ReflectValue.Len())
+	l := c.links
 	// The create may have a transaction of its own.
 	outer := l.db.Statement.ConnPool
 	l.db.Statement.ConnPool = db.Statement.ConnPool
 	defer func() { l.db.Statement.ConnPool = outer }()
+	if l.races() {
+		_ = db.AddError(c.settleRace(db))
+		return
+	}
+	if db.Error != nil || c.trusted(db) {
+		return
+	}
+	targets := make([]reflect.Value, db.Statement.ReflectValue.Len())
 	inserted := map[string]bool{}
 	for i := range targets {
 		targets[i] = db.Statement.ReflectValue.Index(i)
 		inserted[l.rowKey(targets[i])] = true
-		for j, field := range c.defaults() {
-			if c.before[targets[i].Interface()][j] {
-				_ = db.AddError(field.Set(db.Statement.Context, targets[i], reflect.Zero(field.FieldType).Interface()))
-			}
-		}
+		c.reset(db, targets[i])
 	}
 	rows, err := l.lookup(targets)
 	if db.AddError(err) != nil {
@@ -120,6 +124,15 @@ func settle(db *gorm.DB) {
 	}
 	db.RowsAffected = int64(winners.Len())
 	db.Statement.ReflectValue = winners
+}
+
+// reset takes back what an insert has laid on a target.
+func (c *creation) reset(db *gorm.DB, target reflect.Value) {
+	for j, field := range c.defaults() {
+		if c.before[target.Interface()][j] {
+			_ = db.AddError(field.Set(db.Statement.Context, target, reflect.Zero(field.FieldType).Interface()))
+		}
+	}
 }
 
 // lost loads the rows that others have created into targets, and lets those be

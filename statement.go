@@ -79,13 +79,6 @@ func (l *links) createError(err error) error {
 	return l.fail(ErrRetry, err, "run the transaction again")
 }
 
-// retryable says whether a database asks for the transaction to be run again: a
-// serialization failure or a deadlock, by SQLSTATE.
-func retryable(err error) bool {
-	var state interface{ SQLState() string }
-	return errors.As(err, &state) && (state.SQLState() == "40001" || state.SQLState() == "40P01")
-}
-
 // atomically runs f in a transaction: the one there is, or else, if it is
 // needed, one of its own. Where f may fail in the database, which would abort
 // the transaction, the caller's is kept by a savepoint.

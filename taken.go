@@ -91,6 +91,9 @@ func holdsTargets(stmt *gorm.Statement) bool {
 }
 
 func holds(stmt *gorm.Statement, rel *schema.Relationship, owner reflect.Value) bool {
+	if owner.Type() != stmt.Schema.ModelType {
+		return false // the values of an update, which may be of any type
+	}
 	if len(rel.Field.StructField.Index) > 1 { // a look at it would make the embedded struct
 		_, zero := rel.Field.ValueOf(stmt.Context, owner)
 		return !zero

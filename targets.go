@@ -149,7 +149,11 @@ func (l *links) createNew(targets []reflect.Value) error {
 			unique = append(unique, target)
 		}
 	}
-	if err := l.createTargets(unique, l.nothing(), &creation{links: l, before: map[any][]bool{}}); err != nil {
+	onConflict := l.nothing()
+	if l.races() {
+		onConflict = nil // settle tells who was faster
+	}
+	if err := l.createTargets(unique, onConflict, &creation{links: l, before: map[any][]bool{}}); err != nil {
 		return err
 	}
 	if err := l.createTargets(plain, nil, &creation{links: l, before: map[any][]bool{}, plain: true}); err != nil {
@@ -245,7 +249,11 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 	// More parameters than this no statement takes; an app that sets
 	// CreateBatchSize knows better.
 	size := l.plan.dialect.Parameters() / max(1, len(l.rel.FieldSchema.DBNames))
-	if rows := l.slice(targets); tx.CreateBatchSize == 0 && len(targets) > size {
+	one := settled != nil && settled.plain && l.countsUp()
+	if one {
+		size = 1
+	}
+	if rows := l.slice(targets); (tx.CreateBatchSize == 0 || one) && len(targets) > size {
 		tx = tx.CreateInBatches(rows.Interface(), size)
 	} else {
 		tx = tx.Create(rows.Interface())

@@ -29,7 +29,7 @@ type Table struct {
 // Column is a column of a table.
 type Column struct {
 	Name string `json:"name"`
-	Type string `json:"type"` // SQL name for casts
+	Type string `json:"type"` // SQL name for casts; see [MySQL]
 }
 
 // Key is a unique key.
@@ -44,6 +44,9 @@ type Key struct {
 	WhereColumns []string `json:"where_columns"`
 	// Deferrable keys are checked late and can't be an arbiter.
 	Deferrable bool `json:"deferrable"`
+	// Counted says that the database counts a column of it up (AUTO_INCREMENT, of
+	// the MySQL family alone): a row without a value for that never meets another.
+	Counted bool `json:"-"`
 	// NullsEqual says that NULLs count as equal (NULLS NOT DISTINCT).
 	NullsEqual bool `json:"nulls_equal"`
 }

@@ -11,14 +11,7 @@ import (
 // needs no locks). SQLite does not tell names by case: a column comes as one of
 // the spellings, where that differs from the table's by case alone.
 func SQLite(query Query, name string, spellings []string) (*Table, error) {
-	spell := func(column string) string {
-		for _, s := range spellings {
-			if strings.EqualFold(s, column) {
-				return s
-			}
-		}
-		return column
-	}
+	spell := func(column string) string { return spelled(spellings, column) }
 	database := "main"
 	if i := strings.IndexByte(name, '.'); i >= 0 {
 		database, name = name[:i], name[i+1:]
@@ -70,6 +63,17 @@ WHERE l."unique" = 1 ORDER BY l.seq DESC, x.seqno`, name, database, database)
 		return nil
 	})
 	return table, err
+}
+
+// spelled is a column as one of the spellings, if there is one that differs by
+// case alone.
+func spelled(spellings []string, column string) string {
+	for _, s := range spellings {
+		if strings.EqualFold(s, column) {
+			return s
+		}
+	}
+	return column
 }
 
 // holdsSQLite evaluates the predicate on a row that has no other columns than

@@ -4,6 +4,7 @@
 package dialect
 
 import (
+	"errors"
 	"slices"
 
 	"gorm.io/gorm/clause"
@@ -45,6 +46,7 @@ type Link struct {
 	Live          []Assign // what a row has that is not soft-deleted
 	Dead          bool     // a soft-deleted row takes the arbiter's key
 	Guarded       bool     // take turns with the other writers first
+	Sole          bool     // an insert can meet no other unique key than the arbiter
 	OwnerLive     []Assign // what an owner has that is not soft-deleted
 }
 
@@ -66,6 +68,7 @@ type Call struct {
 	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
 	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
 	Count  bool     // but how many, of a Linker's Write: as many as the database says it has inserted
+	Lock   Lock     // of a Racer's Find: what it locks
 }
 
 // State is what a statement says of a row of its call. Rows that it says
@@ -107,6 +110,9 @@ type Linker interface {
 	Link(b clause.Builder, c *Call) error
 }
 
+// ErrNoLock is returned by a Guard that has nothing to lock.
+var ErrNoLock = errors.New("nothing to lock")
+
 // Guard is a Dialect that can take turns where no unique key settles a race.
 // Its statement, if it writes one, must be the transaction's before the rows
 // are found; its rows have a column isolation.
@@ -115,6 +121,25 @@ type Guard interface {
 	// Hold locks the call's owners, which may have to come before the guard.
 	Hold(b clause.Builder, c *Call) error
 }
+
+// Racer is a Dialect of several statements between which others may write. Its
+// Write fails where somebody was faster, which leaves the transaction as it was;
+// Find and Lookup under a Lock then see what is committed by now, and keep it so
+// until the transaction ends.
+type Racer interface {
+	Dialect
+	Races()
+}
+
+// Lock is what a Racer's query locks of the rows that it finds.
+type Lock int
+
+// The locks, the weakest first.
+const (
+	NoLock    Lock = iota
+	Shared         // nobody may change it
+	ForUpdate      // and this transaction is going to
+)
 
 // Opener is a Dialect whose transactions have to begin with a statement, before
 // anything is read: table and column are any of the relation's.
@@ -129,6 +154,8 @@ func Of(name string) Dialect {
 		return Postgres{}
 	case "sqlite":
 		return SQLite{}
+	case "mysql":
+		return MySQL{}
 	default:
 		return nil
 	}

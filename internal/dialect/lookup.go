@@ -14,6 +14,7 @@ type Lookup struct {
 	N       int
 	Values  [][]any  // a slice a column of Keys, with a value an asked row
 	Live    []Assign // what a row has that is not soft-deleted
+	Lock    Lock     // of a Racer's
 }
 
 // Finder is a Dialect that looks rows up. Its rows are (m2m_n, m2m_s, columns):
@@ -51,7 +52,10 @@ type Upserter interface {
 
 // lookup writes the query behind m2m_asked. The database compares: its types,
 // its collations.
-func (w writer) lookup(q *Lookup) {
+func (w writer) lookup(q *Lookup) { w.lookupFrom(q, func() { w.sql("m2m_asked AS r") }) }
+
+// lookupFrom is the same behind what asked writes.
+func (w writer) lookupFrom(q *Lookup, asked func()) {
 	w.sql("SELECT r.n AS m2m_n, ")
 	if len(q.Live) == 0 {
 		w.sql("'e'")
@@ -62,7 +66,9 @@ func (w writer) lookup(q *Lookup) {
 	}
 	w.sql(" AS m2m_s, ")
 	w.names("t.", q.Columns...)
-	w.sql(" FROM m2m_asked AS r JOIN ")
+	w.sql(" FROM ")
+	asked()
+	w.sql(" JOIN ")
 	w.table(q.Table)
 	w.sql(" AS t ON ")
 	w.list(len(q.Keys), " AND ", func(i int) {

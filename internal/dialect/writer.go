@@ -114,7 +114,10 @@ func (w writer) samePair(c *Call) {
 
 // stored writes the cases of a row r, of the call, whose pair is stored: linked
 // ('e'), or dead.
-func (w writer) stored(c *Call) {
+func (w writer) stored(c *Call) { w.storedLocked(c, func() {}) }
+
+// storedLocked is the same, with what is to stand behind each query.
+func (w writer) storedLocked(c *Call, lock func()) {
 	exists := func(live bool, state string) {
 		w.sql(" WHEN EXISTS (SELECT 1 FROM ")
 		w.table(c.Table)
@@ -124,6 +127,7 @@ func (w writer) stored(c *Call) {
 			w.sql(" AND ")
 			w.live(c.Live, "j.", true, "")
 		}
+		lock()
 		w.sql(") THEN '", state, "'")
 	}
 	exists(true, "e")
