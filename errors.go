@@ -148,5 +148,10 @@ func gormSentinel(db *gorm.DB, cause error) error {
 			return sentinel
 		}
 	}
+	// ER_CHECK_CONSTRAINT_VIOLATED of MySQL, ER_CONSTRAINT_FAILED of MariaDB: GORM's
+	// translator does not know them.
+	if number, driver := codeOf(cause); driver == "MySQLError" && (number == 3819 || number == 4025) {
+		return gorm.ErrCheckConstraintViolated
+	}
 	return nil
 }

@@ -103,6 +103,9 @@ func (l *links) remedy() string {
 		index, quoted = schemaName+"."+index, stmt.Quote(table)
 	}
 	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s %s", stmt.Quote(index), quoted, on)
+	if l.races() {
+		return "mend it with: " + ddl // there are no partial indexes; dead rows are revived
+	}
 	for i, live := range l.plan.link.Live {
 		ddl += [...]string{" WHERE ", " AND "}[min(i, 1)] + stmt.Quote(clause.Column{Name: live.Column})
 		if live.Value == nil {

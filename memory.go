@@ -44,6 +44,9 @@ func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
 	m.seen[v.Addr().Interface()] = true
 	m.keepFields(v)
 	for _, rel := range s.Relationships.Relations {
+		if rel.Schema.ModelType != s.ModelType {
+			continue // GORM notes has-many relations at their other end too
+		}
 		if _, zero := rel.Field.ValueOf(stmt.Context, v); !zero {
 			m.keepEach(stmt, rel.FieldSchema, rel.Field.ReflectValueOf(stmt.Context, v))
 		}

@@ -59,7 +59,9 @@ func (c *creation) again(db *gorm.DB, targets []reflect.Value, failed error) (wo
 	case len(left) < len(targets):
 		return c.insert(db, left)
 	case len(left) == 1:
-		return nil, failed
+		err := c.links.failure(ErrTargetNotStored, failed, "it could not be created: another row has one of its unique values")
+		err.Targets = [][]any{c.links.values(false, element{target: left[0]})}
+		return nil, err
 	}
 	// None is stored: they meet each other (Go and go, to a collation), or another
 	// key.

@@ -197,5 +197,8 @@ func callNoTransaction(t *testing.T, e Engine) {
 		require.Error(t, tracks(db).Append(elems))
 		require.Equal(t, []string{"0", "4"}, []string{tally(t, db, "playlist_tracks"), tally(t, db, "tracks")})
 		exec(t, db, `DELETE FROM tracks WHERE id > 4`)
+		if db.Name() == "mysql" { // where an id that is given moves the counter
+			exec(t, db, `ALTER TABLE tracks AUTO_INCREMENT = 5`)
+		}
 	}
 }

@@ -23,6 +23,17 @@ type Engine struct {
 	Postgres bool
 }
 
+// concurrent says that several connections may write at a time.
+func (e Engine) concurrent() bool { return e.Name != "sqlite" }
+
+// oneWriter is why an engine does not show what snapshots do.
+func (e Engine) oneWriter() string {
+	if e.concurrent() {
+		return "InnoDB's locking reads see what is committed, whatever the snapshot: there is no 40001"
+	}
+	return "SQLite has no isolation levels but SERIALIZABLE, and one writer"
+}
+
 // Stock opens a database of its own on stock GORM.
 func (e Engine) Stock(t testing.TB) *gorm.DB {
 	return e.Open(t, t.Name(), &gorm.Config{Logger: logger.Discard})

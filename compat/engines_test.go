@@ -20,6 +20,14 @@ import (
 // goroutine that outlives it.
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
+	if singleUsed.Load() {
+		if server, err := single(); err == nil {
+			if err := server.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+		}
+	}
 	// GORM's cache of prepared statements has a goroutine that nothing ends.
 	lru := goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1")
 	if err := goleak.Find(lru); err != nil {

@@ -141,8 +141,8 @@ func rowHooks(t *testing.T, e Engine) {
 func rowHooksMany(t *testing.T, e Engine) {
 	const n = 2000
 	db, _ := placed(t, e, &HookedPlacement{})
-	exec(t, db, `WITH RECURSIVE n (i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO publications (name, updated_at) SELECT 'many', ? FROM n`, n, past)
+	exec(t, db, `INSERT INTO publications (name, updated_at)
+		WITH RECURSIVE n (i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT 'many', ? FROM n`, n, past)
 	log, all := new(hooklog), make([]uint, n)
 	for i := range all {
 		all[i] = uint(n - i)

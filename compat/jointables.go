@@ -92,7 +92,7 @@ var unkeyedTables = []behaviour{
 func can(t *testing.T, e Engine, only string) {
 	t.Helper()
 	switch {
-	case only == "sqlite" && e.Postgres:
+	case only == "sqlite" && e.Name != "sqlite":
 		t.Skip("SQLite has such tables alone")
 	case only != "" && only != "sqlite" && !e.Postgres:
 		t.Skip(only)
@@ -123,7 +123,9 @@ func keyed(only string, ddl ...string) func(*testing.T, Engine) {
 			m2msafe.NoUniqueKey(m2msafe.Refuse)), ddl...)
 		linkInTurns(t, db)
 		if len(ddl) > 0 && strings.Contains(ddl[0], "(id ") {
-			require.Equal(t, "5", counter(t, db, "article_publications"))
+			if db.Name() != "mysql" { // where it counts a statement's rows up to a power of two
+				require.Equal(t, "5", counter(t, db, "article_publications"))
+			}
 		}
 		require.Empty(t, log.lines)
 	}
@@ -214,7 +216,8 @@ func droppedKey(t *testing.T, e Engine) {
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair})`,
 		`CREATE UNIQUE INDEX pair ON article_publications (article_id, publication_id)`)
 	require.NoError(t, link(db, 1, 1))
-	exec(t, db, `DROP INDEX pair`)
+	exec(t, db, `CREATE INDEX other ON article_publications (article_id)`) // InnoDB wants one for the foreign key
+	dropIndex(t, db, "pair", "article_publications")
 	_ = link(db, 1, 2) // may fail: it finds out, and the next call knows
 	linkInTurns(t, db)
 	require.NoError(t, db.Transaction(func(tx *gorm.DB) error { return link(tx, 2, 3, 4) }))

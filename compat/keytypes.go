@@ -19,7 +19,7 @@ type (
 		Peers []textNode `gorm:"many2many:node_peers;joinForeignKey:NodeKey;joinReferences:PeerKey"`
 	}
 	bytesNode struct {
-		Key   []byte       `gorm:"primaryKey"`
+		Key   []byte       `gorm:"primaryKey;size:100"`
 		Peers []*bytesNode `gorm:"many2many:node_peers;joinForeignKey:NodeKey;joinReferences:PeerKey"`
 	}
 	uuidNode struct {
@@ -31,7 +31,7 @@ type (
 		Peers []textUUIDNode `gorm:"many2many:node_peers;joinForeignKey:NodeKey;joinReferences:PeerKey"`
 	}
 	timeNode struct {
-		Key   time.Time  `gorm:"primaryKey"`
+		Key   time.Time  `gorm:"primaryKey;precision:6"`
 		Peers []timeNode `gorm:"many2many:node_peers;joinForeignKey:NodeKey;joinReferences:PeerKey"`
 	}
 	dateNode struct {
@@ -73,13 +73,21 @@ func (l level) String() string { return fmt.Sprint("level ", int(l)) }
 type mood string
 
 func (mood) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
-	return map[bool]string{true: "mood", false: "text"}[db.Name() == "postgres"]
+	switch db.Name() {
+	case "postgres":
+		return "mood"
+	case "mysql":
+		return `enum('happy', 'so so', '"sad", {not}')`
+	}
+	return "text"
 }
 
 // isbn is one column in the database, and two fields in Go.
 type isbn struct{ prefix, number string }
 
-func (isbn) GormDataType() string           { return "text" }
+func (isbn) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
+	return map[bool]string{true: "varchar(40)", false: "text"}[db.Name() == "mysql"]
+}
 func (i isbn) Value() (driver.Value, error) { return i.prefix + "-" + i.number, nil }
 func (i *isbn) Scan(src any) error {
 	i.prefix, i.number, _ = strings.Cut(fmt.Sprintf("%s", src), "-")

@@ -141,6 +141,11 @@ func refill(t testing.TB, db *gorm.DB) {
 			fmt.Fprintf(&script, "SELECT setval('%s_id_seq', 1, false);\n", table)
 		}
 	}
+	if db.Name() == "mysql" {
+		for _, table := range []string{"playlists", "tracks", "studios", "artists", "labels", "notes"} {
+			fmt.Fprintf(&script, "ALTER TABLE %s AUTO_INCREMENT = 1;\n", table)
+		}
+	}
 	if db.Name() == "sqlite" {
 		script.WriteString("DELETE FROM sqlite_sequence;\n")
 	}
@@ -148,11 +153,13 @@ func refill(t testing.TB, db *gorm.DB) {
 		INSERT INTO playlists (title, updated_at) VALUES ('one', 'past'), ('two', 'past'), ('three', 'past');
 		INSERT INTO tracks (title, plays) VALUES ('t1', 1), ('t2', 2), ('t3', 3), ('t4', 4);
 		INSERT INTO artists (name) VALUES ('x'), ('y');
-		INSERT INTO labels (code) VALUES ('a'), ('b');`, "past", past))
+		INSERT INTO labels (code) VALUES ('a'), ('b');`, "past", past.Format(time.DateTime)))
 	pool, err := db.DB() // past GORM, which may prepare statements: these are several
 	require.NoError(t, err)
-	_, err = pool.Exec(script.String())
-	require.NoError(t, err)
+	for statement := range strings.SplitSeq(strings.TrimSuffix(script.String(), ";"), ";\n") {
+		_, err = pool.Exec(statement)
+		require.NoError(t, err)
+	}
 }
 
 // tracksOf is what a join table of playlists and tracks holds, as

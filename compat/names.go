@@ -3,6 +3,7 @@ package compat
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,15 +73,18 @@ func (oddNamer) ColumnName(_, field string) string { return "from " + field }
 func (oddNamer) JoinTableName(string) string       { return "it's 100% @group -- by?" }
 func (n oddNamer) create(t *testing.T, db *gorm.DB) { // by hand: GORM's migrator stumbles over such names
 	t.Helper()
-	id := map[string]string{"postgres": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT"}[db.Name()]
+	id := map[string]string{"postgres": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT", "mysql": "bigint PRIMARY KEY AUTO_INCREMENT"}[db.Name()]
 	pool, err := db.DB() // past GORM, which takes ? and @ for parameters
 	require.NoError(t, err)
 	key := map[bool]string{true: `, UNIQUE ("from ArticleID", "from PublicationID")`}[n.keyed]
 	for _, ddl := range []string{
 		`CREATE TABLE "Select Article" ("from ID" ` + id + `, "from Title" text, "from UpdatedAt" timestamp)`,
 		`CREATE TABLE "Select Publication" ("from ID" ` + id + `, "from Name" text, "from UpdatedAt" timestamp)`,
-		`CREATE TABLE "it's 100% @group -- by?" ("from ArticleID" bigint REFERENCES "Select Article", "from PublicationID" bigint REFERENCES "Select Publication"` + key + `)`,
+		`CREATE TABLE "it's 100% @group -- by?" ("from ArticleID" bigint REFERENCES "Select Article" ("from ID"), "from PublicationID" bigint REFERENCES "Select Publication" ("from ID")` + key + `)`,
 	} {
+		if db.Name() == "mysql" {
+			ddl = strings.ReplaceAll(ddl, `"`, "`")
+		}
 		_, err := pool.Exec(ddl)
 		require.NoError(t, err)
 	}

@@ -192,8 +192,8 @@ func naturalStatements(t *testing.T, e Engine) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			log := new(logbook)
 			db := desk(t, e.With(t, &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Info})}), byName)
-			exec(t, db, `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 198)
-			INSERT INTO topics (name, lang, note) SELECT 'stored' || i, '', '' FROM n`)
+			exec(t, db, `INSERT INTO topics (name, lang, note)
+			WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 198) SELECT 'stored' || i, '', '' FROM n`)
 			require.NoError(t, addTopics(db, 2, topics("s1")...)) // the plan is made
 			var elems []*Topic
 			for i := range n / 2 {
@@ -231,8 +231,8 @@ func naturalStatements(t *testing.T, e Engine) {
 func naturalMany(t *testing.T, e Engine) {
 	const n = 40_000
 	db := desk(t, e.DB(t), byName)
-	exec(t, db, `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO topics (name, lang, note) SELECT 'large' || i, '', '' FROM n WHERE i % 3 = 0`, n-1)
+	exec(t, db, `INSERT INTO topics (name, lang, note)
+		WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT 'large' || i, '', '' FROM n WHERE i % 3 = 0`, n-1)
 	elems := make([]*Topic, n)
 	for i := range elems {
 		elems[i] = &Topic{Name: fmt.Sprint("large", n-1-i)}

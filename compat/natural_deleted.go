@@ -279,8 +279,8 @@ func deathTenants(t *testing.T, e Engine) {
 func deathMany(t *testing.T, e Engine) {
 	const n = 40_000
 	db := garden(t, e.DB(t, m2msafe.DeletedTargets(m2msafe.Revive)), fullKey)
-	exec(t, db, `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO plants (name, lang, note, deleted_at) SELECT 'large' || i, '', '', ? FROM n`, n-1, past)
+	exec(t, db, `INSERT INTO plants (name, lang, note, deleted_at)
+		WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT 'large' || i, '', '', ? FROM n`, n-1, past)
 	elems := make([]*Plant, n)
 	for i := range elems {
 		elems[i] = &Plant{Name: fmt.Sprint("large", n-1-i)}

@@ -76,7 +76,7 @@ func kindTagged(t *testing.T, e Engine) {
 	require.Equal(t, []string{"new", "s2"}, about(t, db, 1))
 	require.Error(t, db.Model(&naturalPage{ID: 1}).Association("Topics").Append(&naturalTagged{Name: "s1", Code: of("e")}))
 	require.Equal(t, "5", tally(t, db, "topics"))
-	exec(t, db, `DROP INDEX topics_code`)
+	dropIndex(t, db, "topics_code", "topics")
 	again := e.DB(t)
 	require.ErrorIs(t, again.Model(&naturalPage{ID: 1}).Association("Topics").Append(&naturalTagged{Code: of("c1")}), m2msafe.ErrNoUniqueKey)
 }

@@ -79,7 +79,7 @@ var targetRegressions = []behaviour{
 		db := shelves(t, e)
 		code := "c"
 		require.NoError(t, db.Create(&Jar{Name: "jam", Code: &code}).Error)
-		require.NoError(t, db.Exec(`CREATE UNIQUE INDEX noted ON jars (lower(note))`).Error)
+		exec(t, db, `CREATE UNIQUE INDEX noted ON jars (lower(note))`)
 		require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
 			_, err := m2msafe.GetOrCreate(context.Background(), tx, &Jar{Name: "tea"})
 			require.ErrorIs(t, err, gorm.ErrDuplicatedKey)

@@ -36,6 +36,9 @@ type MySQL struct {
 	ForUpdate bool
 }
 
+// Binary is the Type of a column that holds bytes, as the catalogue gives it.
+const Binary = "CAST(? AS BINARY)"
+
 // maxMySQL is how many parameters a prepared statement takes.
 const maxMySQL = 65535
 
@@ -252,7 +255,11 @@ func (m MySQL) asked(w writer, c *Call, find bool) {
 	for i, x := range c.Extra {
 		if x.Rows != nil && !find {
 			names = append(names, "x"+strconv.Itoa(i+1))
-			casts, values = append(casts, Column{Type: "?"}), append(values, x.Rows)
+			cast := Column{Type: "?"}
+			if x.Type == Binary { // else bytes are taken for characters
+				cast = x.Column
+			}
+			casts, values = append(casts, cast), append(values, x.Rows)
 		}
 	}
 	m.derived(w, c.N, names, casts, values)
