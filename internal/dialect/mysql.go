@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,9 +36,6 @@ type MySQL struct {
 	// ForUpdate says that the database has no shared locks (TiDB).
 	ForUpdate bool
 }
-
-// Binary is the Type of a column that holds bytes, as the catalogue gives it.
-const Binary = "CAST(? AS BINARY)"
 
 // maxMySQL is how many parameters a prepared statement takes.
 const maxMySQL = 65535
@@ -88,7 +86,7 @@ func (m MySQL) Find(b clause.Builder, c *Call) error {
 	}
 	w.storedLocked(c, func() { m.lock(w, c.Lock) })
 	w.sql(" ELSE 'n' END AS s FROM ")
-	m.asked(w, c, true)
+	m.asked(w, c)
 	w.sql(") AS f WHERE s <> 'e'")
 	return nil
 }
@@ -100,18 +98,23 @@ func (m MySQL) Write(b clause.Builder, c *Call) error {
 	w.table(c.Table)
 	w.sql(" (")
 	w.insertColumns(c)
-	w.sql(") SELECT ", columns("k", len(c.Refs)))
-	for i, x := range c.Extra {
-		w.sql(", ")
-		if x.Rows != nil {
-			w.sql("x", strconv.Itoa(i+1))
-		} else {
-			w.bind(x.Value)
+	w.sql(") VALUES ")
+	for i, row := range m.order(c) {
+		if i > 0 {
+			w.sql(", ")
 		}
+		w.sql("(")
+		w.list(len(c.Refs), ", ", func(ref int) { w.bind(c.Key(ref, row)) })
+		for _, x := range c.Extra {
+			w.sql(", ")
+			if x.Rows != nil {
+				w.bind(x.Rows[row])
+			} else {
+				w.bind(x.Value)
+			}
+		}
+		w.sql(")")
 	}
-	w.sql(" FROM ")
-	m.asked(w, c, false)
-	w.sql(" ORDER BY ", columns("k", len(c.Refs)))
 	if c.Quiet && c.Sole {
 		w.sql(" ON DUPLICATE KEY UPDATE ")
 		w.name(c.Refs[0].Name)
@@ -123,13 +126,42 @@ func (m MySQL) Write(b clause.Builder, c *Call) error {
 	return nil
 }
 
+// order is the order in which the rows of a call are inserted: by the pair's
+// columns, numbers as numbers. An INSERT … SELECT could have the database sort them,
+// and would lock the table's AUTO_INCREMENT until its end (1467 where that ends in a
+// deadlock) and count it up by powers of two.
+func (MySQL) order(c *Call) []int {
+	rows := make([]int, c.N)
+	texts := make([][]string, c.N)
+	for i := range rows {
+		rows[i] = i
+		for ref := range c.Refs {
+			if text, _, _ := Text(c.Key(ref, i), ""); !c.shared(ref) {
+				texts[i] = append(texts[i], text)
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b int) int {
+		return slices.CompareFunc(texts[a], texts[b], func(a, b string) int {
+			if isDigits(a) && isDigits(b) && len(a) != len(b) {
+				return len(a) - len(b)
+			}
+			// Keys that differ by case may be equal to the database.
+			return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+		})
+	})
+	return rows
+}
+
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
 // Revive brings the rows back to life. They are locked already.
 func (m MySQL) Revive(b clause.Builder, c *Call) error {
 	w := writer{b}
 	w.sql("UPDATE ")
 	w.table(c.Table)
 	w.sql(" AS j JOIN ")
-	m.asked(w, c, true)
+	m.asked(w, c)
 	w.sql(" ON ")
 	w.samePair(c)
 	w.sql(" SET ")
@@ -156,7 +188,7 @@ func (m MySQL) Load(b clause.Builder, c *Call, columns []string) error {
 	w.sql("SELECT ")
 	w.names("j.", columns...)
 	w.sql(" FROM ")
-	m.asked(w, c, true)
+	m.asked(w, c)
 	w.sql(" JOIN ")
 	w.table(c.Table)
 	w.sql(" AS j ON ")
@@ -169,7 +201,7 @@ func (m MySQL) Load(b clause.Builder, c *Call, columns []string) error {
 func (m MySQL) Lookup(b clause.Builder, q *Lookup) error {
 	w := writer{b}
 	w.lookupFrom(q, func() {
-		m.rows(w, q.N, q.Keys, "k", q.Values)
+		m.derived(w, q.N, q.Keys, q.Values)
 	})
 	w.sql(" ORDER BY r.n")
 	m.lock(w, q.Lock)
@@ -243,35 +275,12 @@ func (m MySQL) locking(w writer, c *Call, ends ...Side) {
 	w.names("s.", ends[0].Keys...)
 }
 
-// asked writes the call's rows (n, k1…, and to write x1…) as a derived table r.
-func (m MySQL) asked(w writer, c *Call, find bool) {
-	names := make([]string, 0, c.Columns())
-	var casts []Column
-	var values [][]any
-	for i, ref := range c.Refs {
-		names = append(names, "k"+strconv.Itoa(i+1))
-		casts, values = append(casts, ref), append(values, c.Keys[i])
-	}
-	for i, x := range c.Extra {
-		if x.Rows != nil && !find {
-			names = append(names, "x"+strconv.Itoa(i+1))
-			cast := Column{Type: "?"}
-			if x.Type == Binary { // else bytes are taken for characters
-				cast = x.Column
-			}
-			casts, values = append(casts, cast), append(values, x.Rows)
-		}
-	}
-	m.derived(w, c.N, names, casts, values)
-}
+// asked writes the call's rows (n, k1…) as a derived table r.
+func (m MySQL) asked(w writer, c *Call) { m.derived(w, c.N, c.Refs, c.Keys) }
 
-func (m MySQL) rows(w writer, n int, casts []Column, letter string, values [][]any) {
-	m.derived(w, n, strings.Split(columns(letter, len(casts)), ", "), casts, values)
-}
-
-// derived writes rows of values as a derived table r. Each value is made what its
+// derived writes rows of keys as a derived table r. Each value is made what its
 // column would hold: a parameter in a derived table has no type of its own.
-func (m MySQL) derived(w writer, n int, names []string, casts []Column, values [][]any) {
+func (m MySQL) derived(w writer, n int, columns []Column, values [][]any) {
 	w.sql("(")
 	w.list(n, " UNION ALL ", func(row int) {
 		w.sql("SELECT ", strconv.Itoa(row+1))
@@ -280,7 +289,7 @@ func (m MySQL) derived(w writer, n int, names []string, casts []Column, values [
 		}
 		for i, column := range values {
 			w.sql(", ")
-			parts := strings.Split(casts[i].Type, "?")
+			parts := strings.Split(columns[i].Type, "?")
 			w.list(len(parts), "", func(p int) {
 				if p > 0 {
 					w.bind(column[min(row, len(column)-1)]) // one that all rows share, or one a row
@@ -288,7 +297,7 @@ func (m MySQL) derived(w writer, n int, names []string, casts []Column, values [
 				w.sql(parts[p])
 			})
 			if row == 0 {
-				w.sql(" AS ", names[i])
+				w.sql(" AS k", strconv.Itoa(i+1))
 			}
 		}
 	})
