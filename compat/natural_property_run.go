@@ -53,6 +53,11 @@ func check(t *testing.T, r *rapid.T, db *gorm.DB, c *collection, s scenario) {
 	if s.only {
 		opts = append(opts, m2msafe.KeysOnly())
 	}
+	if db.Name() == "mysql" && s.form == "Save" {
+		// An update that changes nothing has no RowsAffected there: GORM's Save goes on
+		// to a create without hooks, and nobody comes in between.
+		s.loses = false
+	}
 	with, memory := m2msafe.With(db, opts...), len(c.rows)
 	of, errs := c.apply(s)
 	if s.loses && len(c.rows) > memory {
