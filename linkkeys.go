@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -114,6 +115,40 @@ func setKey(ctx context.Context, rel *schema.Relationship, own bool, row reflect
 		}
 	}
 	return nil
+}
+
+// element makes a pair's ends, models that have nothing but their keys. Pairs of
+// one owner share it.
+func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, err error) {
+	ctx := b.db.Statement.Context
+	given := reflect.ValueOf(keys[0])
+	comparable := given.IsValid() && given.Comparable()
+	if comparable {
+		e.owner = owners[keys[0]]
+	}
+	if !e.owner.IsValid() {
+		made, err := withKey(ctx, b.rel, true, keys[0])
+		if err != nil {
+			return e, err
+		}
+		e.owner = made.Elem()
+		if comparable {
+			owners[keys[0]] = e.owner
+		}
+	}
+	e.target, err = withKey(ctx, b.rel, false, keys[1])
+	return e, err
+}
+
+// kept is a key that the iterator may not change any more.
+func kept(key any) any {
+	switch key := key.(type) {
+	case []any:
+		return slices.Clone(key)
+	case []byte:
+		return slices.Clone(key)
+	}
+	return key
 }
 
 // sameNumber says whether a field still holds the number that it was given, if

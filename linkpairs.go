@@ -50,6 +50,9 @@ const defaultChunk = 100_000
 // It is safe for concurrent use; but two transactions that make several chunks
 // each may deadlock ([ErrRetry]), as the chunks of one have no order.
 func LinkPairs[O, T any](ctx context.Context, db *gorm.DB, model any, relation string, pairs iter.Seq2[O, T], opts ...Option) (Progress, error) {
+	if pairs == nil {
+		return Progress{}, fmt.Errorf("%w: LinkPairs takes an iterator, not nil", ErrOption)
+	}
 	b, err := newBulk(With(db, opts...).WithContext(ctx), model, relation)
 	if err != nil {
 		return Progress{}, err
@@ -164,7 +167,7 @@ func (b *bulk) add(owner, target any) error {
 			return err
 		}
 	}
-	b.asked = append(b.asked, [2]any{owner, target})
+	b.asked = append(b.asked, [2]any{kept(owner), kept(target)})
 	if len(b.asked) < b.settings.chunk {
 		return nil
 	}
@@ -260,28 +263,6 @@ func (l *links) linkStored() error {
 		}
 		return l.tell()
 	})
-}
-
-// element makes a pair's ends, models that have nothing but their keys. Pairs of
-// one owner share it.
-func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, err error) {
-	ctx := b.db.Statement.Context
-	comparable := reflect.TypeOf(keys[0]) != nil && reflect.TypeOf(keys[0]).Comparable()
-	if comparable {
-		e.owner = owners[keys[0]]
-	}
-	if !e.owner.IsValid() {
-		made, err := withKey(ctx, b.rel, true, keys[0])
-		if err != nil {
-			return e, err
-		}
-		e.owner = made.Elem()
-		if comparable {
-			owners[keys[0]] = e.owner
-		}
-	}
-	e.target, err = withKey(ctx, b.rel, false, keys[1])
-	return e, err
 }
 
 // insert is one statement for the chunk, and a transaction by itself.

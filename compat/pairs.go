@@ -239,6 +239,18 @@ func pairsComposite(t *testing.T, e Engine) {
 	require.NoError(t, err)
 	require.Equal(t, m2msafe.Progress{Pairs: 4, Created: 3}, done)
 	require.Equal(t, []string{`1|de|{"`, `1|en|a`, `2|de|{"`}, rows(t, db, `SELECT text_id, word_locale, word_text FROM text_words ORDER BY 1, 2`))
+	// An iterator may have one slice for all of its keys.
+	exec(t, db, `DELETE FROM text_words`)
+	var report m2msafe.Report
+	_, err = m2msafe.LinkPairs(t.Context(), db, &Text{}, "Words", func(yield func(uint, []any) bool) {
+		key := []any{"en", "a"}
+		if yield(1, key) {
+			key[0], key[1] = "de", `{"`
+			yield(1, key)
+		}
+	}, m2msafe.ReportTo(&report))
+	require.NoError(t, err)
+	require.Len(t, report.Created(), 2)
 	_, err = m2msafe.LinkPairs(t.Context(), db, &Text{}, "Words", func(yield func(uint, []any) bool) { yield(1, []any{"en"}) })
 	require.ErrorIs(t, err, m2msafe.ErrOption)
 }
@@ -289,6 +301,7 @@ func pairsRefused(t *testing.T, e Engine) {
 		"Omit":             func() (m2msafe.Progress, error) { return articlePairs(t, db.Omit("Publications"), some) },
 		"Table":            func() (m2msafe.Progress, error) { return articlePairs(t, db.Table("articles"), some) },
 		"a nil option":     func() (m2msafe.Progress, error) { return articlePairs(t, db, some, nil) },
+		"no iterator":      func() (m2msafe.Progress, error) { return articlePairs(t, db, nil) },
 		"no chunk":         func() (m2msafe.Progress, error) { return articlePairs(t, db, some, m2msafe.ChunkSize(0)) },
 	} {
 		done, err := call()

@@ -88,6 +88,17 @@ func TestFailedCallsAreShown(t *testing.T) {
 	require.Contains(t, last, "30,000 links | fails | 1 | 1 |")
 }
 
+// The share of COPY's speed is its time divided by the plugin's.
+func TestBulkCallsAreJudged(t *testing.T) {
+	name := "Bulk/pairs=1000000/order=random"
+	share := median(t, "bulk.txt", name+"/contender=copy", "ns/op") / median(t, "bulk.txt", name+"/contender=m2msafe", "ns/op")
+	rows := strings.Split(load(t).Bulk(), "\n")
+	require.Len(t, rows, 5)
+	require.True(t, strings.HasPrefix(rows[2], "| the key's |"), rows[2])
+	require.Contains(t, rows[3], verdict(digits(share), share >= bulkLimit))
+	require.Equal(t, "1,000,000", load(t).BulkPairs())
+}
+
 func TestPageHasAllOfIt(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, load(t).Write(dir))
