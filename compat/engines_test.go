@@ -19,13 +19,9 @@ import (
 // goroutine that outlives it.
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if singleUsed.Load() {
-		if server, err := single(); err == nil {
-			if err := server.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
+	if err := stopMariaDB(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
 	// GORM's cache of prepared statements has a goroutine that nothing ends.
 	lru := goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1")

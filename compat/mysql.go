@@ -12,27 +12,43 @@ import (
 	"gorm.io/gorm"
 )
 
-// MySQLFamily is a server that speaks MySQL's protocol. dsn tells the DSN of one
-// of its databases, "" for none, with the parameters of the connection behind it
-// that the server needs. schema is what stands behind CREATE DATABASE and its name.
-func MySQLFamily(name, schema string, dsn func(database string) string) Engine {
-	databases := opened{dsn: func(t testing.TB) string {
+// MySQL is a server that speaks MySQL's protocol.
+type MySQL struct {
+	Name string
+	// DSN is that of one of the server's databases, "" for none, with a question
+	// mark and parameters in it.
+	DSN func(database string) string
+	// Schema is what stands behind CREATE DATABASE and its name.
+	Schema string
+	// Pool connects to a database, if that takes more than its DSN.
+	Pool func(t testing.TB, database string) gorm.ConnPool
+}
+
+// Engine gives each test a database of its own on the server.
+func (m MySQL) Engine() Engine {
+	databases := opened{dsn: func(t testing.TB) string { return newDatabase(t, m.DSN(""), m.Schema) }}
+	return Engine{Name: m.Name, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
 		t.Helper()
-		return dsn(newDatabase(t, dsn(""), schema))
-	}}
-	return Engine{Name: name, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
-		return databases.open(t, MySQLDialector(databases.find(t, key), nil), config)
+		database := databases.find(t, key)
+		dialect := mysqlConfig
+		dialect.DSN = m.DSN(database) + sqlMode
+		if m.Pool != nil {
+			dialect.Conn = m.Pool(t, database)
+		}
+		return databases.open(t, mysql.New(dialect), config)
 	}}
 }
 
-// MySQLDialector is the driver as users have it, on a pool of theirs if there is
-// one; strings without a size may be keys, and times are kept as other engines do.
-// The suite's own statements join texts by ||.
-func MySQLDialector(dsn string, pool gorm.ConnPool) gorm.Dialector {
-	modes := url.QueryEscape("'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT'")
+// sqlMode is the server's own, and || joins texts, as it does in the suite's
+// statements.
+var sqlMode = "&sql_mode=" + url.QueryEscape("'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT'")
+
+// mysqlConfig has strings without a size that may be keys, and keeps of a time what
+// other engines do.
+var mysqlConfig = func() mysql.Config {
 	microseconds := 6
-	return mysql.New(mysql.Config{DSN: dsn + "&sql_mode=" + modes, Conn: pool, DefaultStringSize: 375, DefaultDatetimePrecision: &microseconds})
-}
+	return mysql.Config{DefaultStringSize: 375, DefaultDatetimePrecision: &microseconds}
+}()
 
 var databaseNumber atomic.Int64
 

@@ -2,6 +2,7 @@ package compat
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,9 +24,26 @@ var single = sync.OnceValues(func() (*mariadb.Server, error) { return mariadb.St
 
 var singleUsed atomic.Bool
 
+// stopMariaDB stops what has been started.
+func stopMariaDB() (err error) {
+	if singleUsed.Load() {
+		if server, failed := single(); failed == nil {
+			err = server.Stop()
+		}
+	}
+	if clusterUsed.Load() {
+		if nodes, failed := cluster(); failed == nil {
+			for _, node := range nodes {
+				err = errors.Join(err, node.Stop())
+			}
+		}
+	}
+	return err
+}
+
 func TestMariaDB(t *testing.T) {
 	singleUsed.Store(true)
 	server, err := single()
 	require.NoError(t, err)
-	Exercise(t, MySQLFamily("mariadb", plainText, func(database string) string { return server.DSN(database) + deep }))
+	Exercise(t, MySQL{Name: "mariadb", Schema: plainText, DSN: func(database string) string { return server.DSN(database) + deep }}.Engine())
 }

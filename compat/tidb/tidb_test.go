@@ -65,7 +65,7 @@ func TestOptimistic(t *testing.T) { exercise(t, "optimistic") }
 func exercise(t *testing.T, mode string) {
 	port, err := serve()
 	require.NoError(t, err)
-	compat.Exercise(t, compat.MySQLFamily("tidb", "COLLATE utf8mb4_bin", func(database string) string {
+	compat.Exercise(t, compat.MySQL{Name: "tidb", Schema: "COLLATE utf8mb4_bin", DSN: func(database string) string {
 		return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&tidb_txn_mode=%%27%s%%27", port, database, mode)
-	}))
+	}}.Engine())
 }
