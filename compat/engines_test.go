@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,13 +19,9 @@ import (
 // goroutine that outlives it.
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if singleUsed.Load() {
-		if server, err := single(); err == nil {
-			if err := server.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
+	if err := stopMariaDB(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
 	// GORM's cache of prepared statements has a goroutine that nothing ends.
 	lru := goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1")
@@ -62,36 +57,4 @@ func TestSQLite(t *testing.T) {
 	Exercise(t, Engine{Name: "sqlite", Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
 		return databases.open(t, sqlite.Open(databases.find(t, key)), config)
 	}})
-}
-
-// opened knows the databases that tests have, by test and key.
-type opened struct {
-	dsn   func(t testing.TB) string // makes one
-	found sync.Map
-}
-
-// find returns the database that a test has under a key, a new one at first.
-func (o *opened) find(t testing.TB, key string) string {
-	t.Helper()
-	id := t.Name() + "\n" + key
-	if dsn, ok := o.found.Load(id); ok {
-		return dsn.(string)
-	}
-	dsn := o.dsn(t)
-	o.found.Store(id, dsn)
-	t.Cleanup(func() { o.found.Delete(id) })
-	return dsn
-}
-
-// open connects with a pool that ends with the test.
-func (o *opened) open(t testing.TB, dialector gorm.Dialector, config *gorm.Config) *gorm.DB {
-	t.Helper()
-	db, err := gorm.Open(dialector, config)
-	require.NoError(t, err)
-	pool, err := db.DB()
-	require.NoError(t, err)
-	pool.SetMaxOpenConns(16)
-	pool.SetMaxIdleConns(16)
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
-	return db
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/m2msafe/m2msafe/internal/throwaway"
 )
@@ -45,12 +46,16 @@ func Galera(ctx context.Context) (nodes []*Server, err error) {
 			"--wsrep-sst-method=rsync", fmt.Sprintf("--wsrep-sst-receive-address=127.0.0.1:%d", ports[2]),
 			fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://%s;ist.recv_addr=127.0.0.1:%d;gcache.size=32M", group, ports[1]),
 			// A read waits for what the other node has committed before.
-			"--wsrep-sync-wait=7",
+			"--wsrep-sync-wait=15",
 		}
 		if i == 0 {
 			settings = append(settings, "--wsrep-new-cluster")
 		} else {
-			n.password = nodes[0].password // it comes with the first one's data
+			// Its users come with the first one's data.
+			n.password = nodes[0].password
+			if err := os.Truncate(n.file("init.sql"), 0); err != nil {
+				return nodes, fmt.Errorf("mariadb: %w", err)
+			}
 		}
 		if err := n.launch(ctx, settings...); err != nil {
 			return nodes, err

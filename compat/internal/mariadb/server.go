@@ -135,7 +135,7 @@ func (s *Server) launch(ctx context.Context, settings ...string) error {
 		"--no-defaults", "--datadir=" + s.file("data"), "--socket=" + s.file("socket"), "--pid-file=" + s.file("pid"),
 		"--port=" + strconv.Itoa(s.port), "--bind-address=127.0.0.1", "--init-file=" + s.file("init.sql"),
 		"--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M", "--innodb-log-file-size=64M",
-		"--max-connections=300", "--character-set-server=utf8mb4", "--default-time-zone=+00:00",
+		"--max-connections=300", "--skip-name-resolve", "--character-set-server=utf8mb4", "--default-time-zone=+00:00",
 	}, settings...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if s.process, err = throwaway.Spawn(s.account.Run(cmd, s.folder.Dir, syscall.SIGKILL)); err != nil {

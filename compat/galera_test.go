@@ -1,0 +1,91 @@
+package compat
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe/compat/internal/mariadb"
+)
+
+// The cluster that the tests of Galera share; TestMain stops it.
+var cluster = sync.OnceValues(func() ([]*mariadb.Server, error) { return mariadb.Galera(context.Background()) })
+
+var clusterUsed atomic.Bool
+
+// TestGalera runs the suite across the nodes: any two statements that are not of one
+// transaction may go to different ones.
+// They count as a single server does, for the suite tells rows by their numbers.
+func TestGalera(t *testing.T) { Exercise(t, galera(t, "OFF")) }
+
+// TestGaleraCounting has numbers as nodes give them out by default, each leaving out
+// those of the other, for what does not know them beforehand.
+func TestGaleraCounting(t *testing.T) {
+	e := galera(t, "ON")
+	for _, b := range races {
+		t.Run(b.name, func(t *testing.T) { b.run(t, e) })
+	}
+}
+
+func galera(t *testing.T, numbersOfItsOwn string) Engine {
+	t.Helper()
+	clusterUsed.Store(true)
+	nodes, err := cluster()
+	require.NoError(t, err)
+	on := func(node *mariadb.Server, database string) string { return node.DSN(database) + deep }
+	for _, node := range nodes {
+		atNode(t, on(node, ""), "SET GLOBAL wsrep_auto_increment_control = "+numbersOfItsOwn)
+	}
+	return MySQL{
+		Name: "galera", Schema: plainText,
+		DSN: func(database string) string { return on(nodes[0], database) },
+		Pool: func(t testing.TB, database string) gorm.ConnPool {
+			var turns inTurn
+			for _, node := range nodes {
+				turns.add(t, on(node, database)+sqlMode)
+				// A node does not know a database that the other one has just made.
+				atNode(t, on(node, ""), "SELECT 1")
+			}
+			return sql.OpenDB(&turns)
+		},
+	}.Engine()
+}
+
+func atNode(t testing.TB, dsn, statement string) {
+	t.Helper()
+	pool, err := sql.Open("mysql", dsn)
+	require.NoError(t, err)
+	_, err = pool.Exec(statement)
+	require.NoError(t, errors.Join(err, pool.Close()))
+}
+
+// inTurn is a connector whose connections go to one node after the other.
+type inTurn struct {
+	nodes []driver.Connector
+	next  atomic.Uint64
+}
+
+func (c *inTurn) add(t testing.TB, dsn string) {
+	t.Helper()
+	config, err := mysqldriver.ParseDSN(dsn)
+	require.NoError(t, err)
+	node, err := mysqldriver.NewConnector(config)
+	require.NoError(t, err)
+	c.nodes = append(c.nodes, node)
+}
+
+// Connect is the next node's.
+func (c *inTurn) Connect(ctx context.Context) (driver.Conn, error) {
+	return c.nodes[c.next.Add(1)%uint64(len(c.nodes))].Connect(ctx)
+}
+
+// Driver is that of the nodes.
+func (c *inTurn) Driver() driver.Driver { return c.nodes[0].Driver() }

@@ -1,0 +1,71 @@
+// Package tidb runs the conformance suite on TiDB, which runs in the test's
+// process: a module of its own, for what it takes to build it.
+package tidb
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pingcap/tidb/pkg/config"
+	"github.com/pingcap/tidb/pkg/server"
+	"github.com/pingcap/tidb/pkg/session"
+	"github.com/pingcap/tidb/pkg/store/mockstore"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m2msafe/m2msafe/compat"
+)
+
+// TestMain ends what TiDB leaves behind with the process.
+func TestMain(m *testing.M) { os.Exit(m.Run()) }
+
+// serve starts the one server of the process, whose state is global.
+var serve = sync.OnceValues(func() (port int, err error) {
+	cfg := config.NewConfig()
+	cfg.Host, cfg.Port, cfg.Status.ReportStatus = "127.0.0.1", 0, false
+	cfg.Socket = ""
+	cfg.Store = config.StoreTypeUniStore
+	cfg.Security.AutoTLS = false
+	cfg.Log.Level = "error"
+	if cfg.TempDir, err = os.MkdirTemp("", "m2msafe-tidb-"); err != nil {
+		return 0, err
+	}
+	config.StoreGlobalConfig(cfg)
+	store, err := mockstore.NewMockStore()
+	if err != nil {
+		return 0, err
+	}
+	session.SetSchemaLease(500 * time.Millisecond)
+	session.DisableStats4Test()
+	domain, err := session.BootstrapSession(store)
+	if err != nil {
+		return 0, err
+	}
+	started := make(chan struct{})
+	server.RunInGoTestChan = started
+	s, err := server.NewServer(cfg, server.NewTiDBDriver(store))
+	if err != nil {
+		return 0, err
+	}
+	s.SetDomain(domain)
+	domain.InfoSyncer().SetSessionManager(s)
+	go func() { _ = s.Run(nil) }()
+	<-started
+	return s.ListenAddr().(*net.TCPAddr).Port, nil
+})
+
+func TestPessimistic(t *testing.T) { exercise(t, "pessimistic") }
+
+func TestOptimistic(t *testing.T) { exercise(t, "optimistic") }
+
+// exercise runs the suite in transactions of a mode.
+func exercise(t *testing.T, mode string) {
+	port, err := serve()
+	require.NoError(t, err)
+	compat.Exercise(t, compat.MySQL{Name: "tidb", Schema: "COLLATE utf8mb4_bin", DSN: func(database string) string {
+		return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&tidb_txn_mode=%%27%s%%27", port, database, mode)
+	}}.Engine())
+}
