@@ -7,6 +7,8 @@ SHELL := bash
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
 GOTEST  := go test -race -count=1 -timeout=15m
 SCRIPTS := testdata/postgres
+# TiDB's module is for "make test-tidb": the others are built in seconds.
+TESTED  := $(filter-out ./compat/tidb,$(MODULES))
 
 # The statement coverage of the root package that "make cover" asks for.
 COVER_MIN ?= 90
@@ -16,7 +18,7 @@ COVER_PKG := github.com/m2msafe/m2msafe,github.com/m2msafe/m2msafe/internal/cata
 # with how many passed.
 define each_module
 @passed=0; failed=0; \
-for module in $(MODULES); do \
+for module in $(TESTED); do \
   echo "== $$module: $(strip $(1))"; \
   if (cd "$$module" && $(1)); then passed=$$((passed + 1)); else failed=$$((failed + 1)); fi; \
 done; \
@@ -39,6 +41,18 @@ test-docker: compiler ## Run the tests of the root and of compat against a conta
 .PHONY: test-oldest
 test-oldest: compiler ## Run the root module's tests with the oldest Go that is supported
 	GOTOOLCHAIN=go1.25.0 $(GOTEST) ./...
+
+.PHONY: test-engines
+test-engines: ## Run the conformance suite on every engine but TiDB, and write docs/engines.md (ENGINES="mariadb galera" for some; ARGS="--race --forget")
+	@cd compat && go run ./internal/engines $(ARGS) $(ENGINES)
+
+.PHONY: test-engine
+test-engine: ## Run the conformance suite on one engine: ENGINE=mariadb
+	@cd compat && go run ./internal/engines $(ARGS) $(or $(ENGINE),$(error ENGINE is not set; docs/engines.md has their names))
+
+.PHONY: test-tidb
+test-tidb: ## Run the conformance suite on TiDB, which runs in the tests' process: its first build takes minutes
+	@$(MAKE) --no-print-directory test-engines ENGINES="tidb-pessimistic tidb-optimistic"
 
 .PHONY: demo
 demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--quick" for the short one)
@@ -64,7 +78,7 @@ cover: ## Measure the root package's statement coverage by the root's and compat
 
 .PHONY: lint
 lint: fmt vet tidy ## Check format, vet, tidy go.mod files, the scripts (shellcheck) and golangci-lint's rules, the last two where installed
-	@if command -v shellcheck >/dev/null; then shellcheck -x -P . $(SCRIPTS)/*.sh .ci/run; else echo "shellcheck is not installed: left out"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -P . testdata/*/*.sh .ci/run; else echo "shellcheck is not installed: left out"; fi
 	@if ! command -v golangci-lint >/dev/null; then echo "golangci-lint is not installed: left out"; exit 0; fi; \
 	for module in $(MODULES); do (cd "$$module" && golangci-lint run --config "$(CURDIR)/.golangci.yaml" ./...); done
 

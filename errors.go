@@ -14,8 +14,9 @@ var (
 	// ErrOption is returned by db.Use, or by the calls made through With, for
 	// an option that is nil, given twice, in conflict or out of its place.
 	ErrOption = errors.New("m2msafe: option refused")
-	// ErrUnsupportedDatabase is returned by db.Use for a GORM dialect that the
-	// plugin has no statements for.
+	// ErrUnsupportedDatabase is returned for a GORM dialect that the plugin has no
+	// statements for: by the calls made through [With], and by db.Use under
+	// [UnknownDatabase] of [Refuse].
 	ErrUnsupportedDatabase = errors.New("m2msafe: unsupported database")
 	// ErrNotInUse is returned by the calls made through With on a *gorm.DB that
 	// never saw db.Use(m2msafe.New()).

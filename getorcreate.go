@@ -219,7 +219,11 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
 	}
 	n.named = true
-	l.plan = &plan{dialect: dialectOf(l.db), table: table, target: table, naturals: []natural{n}}
+	of, err := l.productOf()
+	if err != nil {
+		return false, l.fail(nil, err, "the catalogue of the database could not be read")
+	}
+	l.plan = &plan{dialect: of.Dialect, table: table, target: table, naturals: []natural{n}}
 	for _, field := range l.rel.FieldSchema.Fields {
 		if field.DBName != "" && field.Readable && table.Column(field.DBName) != nil {
 			l.plan.columns = append(l.plan.columns, field)

@@ -230,7 +230,7 @@ func (l *links) write(call *dialect.Call, rows []int, statement func(clause.Buil
 		return l.insert(call, rows)
 	}
 	part := call.Pick(rows)
-	if _, says := l.plan.dialect.(dialect.Linker); !says {
+	if _, says := l.plan.dialect.(dialect.Returner); !says {
 		l.outcome(rows, outcome)
 		return l.chunks(part, func(part *dialect.Call, _ int) error {
 			return run(l.db, nil, func(b clause.Builder) error { return statement(b, part) })

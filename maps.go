@@ -178,8 +178,11 @@ func (l *links) plannedModel() error {
 		l.plan = p.(*plan)
 		return nil
 	}
-	p := &plan{dialect: dialectOf(l.db)}
-	var err error
+	of, err := l.productOf()
+	if err != nil {
+		return l.fail(nil, err, "the catalogue of the database could not be read")
+	}
+	p := &plan{dialect: of.Dialect}
 	if p.target, err = l.describe(l.rel.FieldSchema); err == nil {
 		if p.target == nil {
 			return l.fail(ErrNoJoinTable, nil, "create it with AutoMigrate or a migration")

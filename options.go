@@ -30,18 +30,19 @@ const (
 
 // settings is what the options of New and With add up to.
 type settings struct {
-	noUniqueKey    Policy
-	deletedLinks   Policy
-	deletedTargets Policy
-	naturalKeys    map[reflect.Type][]string
-	keysOnly       bool
-	off            bool
-	through        any
-	report         *Report
-	onLinked       func(tx *gorm.DB, event Event) error
-	retries        int
-	chunk          int
-	onProgress     func(Progress) error
+	noUniqueKey     Policy
+	deletedLinks    Policy
+	deletedTargets  Policy
+	unknownDatabase Policy
+	naturalKeys     map[reflect.Type][]string
+	keysOnly        bool
+	off             bool
+	through         any
+	report          *Report
+	onLinked        func(tx *gorm.DB, event Event) error
+	retries         int
+	chunk           int
+	onProgress      func(Progress) error
 
 	perCall bool            // the options were given to With
 	given   map[string]bool // names of the options of this New or With
@@ -243,6 +244,27 @@ func Retries(n int) Option {
 		}
 		s.retries = n
 		return s.once("Retries")
+	}
+}
+
+// UnknownDatabase says what db.Use does with a GORM dialect that the plugin has no
+// statements for. For [New] only.
+//
+// [Ignore], the default: db.Use succeeds, warns through GORM's logger, and leaves
+// many-to-many writes to stock GORM; calls made through [With] fail with
+// [ErrUnsupportedDatabase].
+//
+// [Refuse]: db.Use fails with [ErrUnsupportedDatabase].
+func UnknownDatabase(p Policy) Option {
+	return func(s *settings) error {
+		if p != Ignore && p != Refuse {
+			return fmt.Errorf("%w: UnknownDatabase takes Ignore or Refuse", ErrOption)
+		}
+		if s.perCall {
+			return fmt.Errorf("%w: UnknownDatabase belongs to New: With comes after db.Use", ErrOption)
+		}
+		s.unknownDatabase = p
+		return s.once("UnknownDatabase")
 	}
 }
 

@@ -47,8 +47,9 @@ type reference struct {
 // plans caches plans by relation and join model: SetupJoinTable replaces the
 // latter, before db.Use or after.
 type plans struct {
-	made   sync.Map // planKey to *plan
-	warned sync.Map // planKey to nothing
+	made     sync.Map // planKey to *plan
+	warned   sync.Map // planKey to nothing
+	products sync.Map // gorm.Dialector to *product
 }
 
 type planKey struct {
@@ -97,11 +98,14 @@ func (l *links) forget() { l.plans.made.Delete(l.planKey()) }
 
 func (l *links) makePlan() (*plan, error) {
 	join := l.rel.JoinTable
-	p := &plan{dialect: dialectOf(l.db)}
+	of, err := l.productOf()
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{dialect: of.Dialect}
 	p.hooks = join.BeforeCreate || join.BeforeSave || join.AfterCreate || join.AfterSave
 	p.link.Table, p.link.Quoted = join.Table, l.db.Statement.Quote(clause.Table{Name: join.Table})
 
-	var err error
 	if p.table, err = l.describe(join); err != nil {
 		return nil, err
 	}
@@ -155,23 +159,6 @@ func (l *links) makePlan() (*plan, error) {
 	l.planDirect(p)
 	return p, l.planNaturals(p)
 }
-
-// describe reads a table from the catalogue, on the statement's own connection:
-// what its transaction has made is there.
-func (l *links) describe(s *schema.Schema) (*catalog.Table, error) {
-	query := querier(l.db)
-	switch l.db.Dialector.Name() {
-	case "postgres":
-		return catalog.Postgres(query, l.db.Statement.Quote(clause.Table{Name: s.Table}))
-	case "mysql":
-		return catalog.MySQL(query, s.Table, s.DBNames)
-	default:
-		return catalog.SQLite(query, s.Table, s.DBNames)
-	}
-}
-
-// dialectOf is the dialect of a db that Initialize has let in.
-func dialectOf(db *gorm.DB) dialect.Dialect { return dialect.Of(db.Dialector.Name()) }
 
 // pairColumns are the join table's columns that hold the pair, each once: a
 // column may serve both sides (a tenant's).

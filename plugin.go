@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"context"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -25,7 +26,7 @@ var _ gorm.Plugin = (*Plugin)(nil)
 // [With] for single calls. New never fails: a refused option ([ErrOption]) is
 // the error of db.Use.
 func New(opts ...Option) *Plugin {
-	s, err := settings{noUniqueKey: Lock, deletedLinks: Revive, deletedTargets: Refuse, retries: defaultRetries, chunk: defaultChunk}.apply(false, opts)
+	s, err := settings{noUniqueKey: Lock, deletedLinks: Revive, deletedTargets: Refuse, unknownDatabase: Ignore, retries: defaultRetries, chunk: defaultChunk}.apply(false, opts)
 	return &Plugin{settings: s, plans: new(plans), err: err}
 }
 
@@ -34,9 +35,9 @@ func (p *Plugin) Name() string { return pluginName }
 
 // Initialize registers the plugin's callbacks with db; db.Use calls it. It
 // returns [ErrOption] for a refused option, [ErrUnsupportedDatabase] for a
-// dialect that the plugin has no statements for, and, named and joined, what
-// GORM says of the callbacks. db.Use itself returns gorm.ErrRegistered the
-// second time.
+// dialect that the plugin has no statements for if [UnknownDatabase] says so, and,
+// named and joined, what GORM says of the callbacks. db.Use itself returns
+// gorm.ErrRegistered the second time.
 func (p *Plugin) Initialize(db *gorm.DB) error {
 	if p == nil || p.plans == nil {
 		return fmt.Errorf("%w: make the plugin with m2msafe.New", ErrOption)
@@ -44,8 +45,20 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if p.err != nil {
 		return p.err
 	}
-	if dialect.Of(db.Dialector.Name()) == nil {
-		return fmt.Errorf("%w: %q", ErrUnsupportedDatabase, db.Dialector.Name())
+	if dialectOf(db) == nil {
+		if p.settings.unknownDatabase == Refuse {
+			return unsupported(db)
+		}
+		db.Logger.Warn(context.Background(), "%v: its many-to-many writes are left to stock GORM", unsupported(db))
+		return nil
 	}
 	return register(db)
+}
+
+// dialectOf is the dialect of a db, before it is known what is behind it; nil if
+// there is none.
+func dialectOf(db *gorm.DB) dialect.Dialect { return dialect.Of(db.Dialector.Name()) }
+
+func unsupported(db *gorm.DB) error {
+	return fmt.Errorf("%w: %q", ErrUnsupportedDatabase, db.Dialector.Name())
 }

@@ -242,7 +242,7 @@ type renamed struct{ gorm.Dialector }
 
 func (renamed) Name() string { return "oracle" }
 
-func TestAnUnsupportedDatabaseIsRefusedByUse(t *testing.T) {
+func TestAnUnsupportedDatabaseIsLeftToStockGORMOrRefused(t *testing.T) {
 	db := connect(t, pgtest.DSN(t), nil)
 	other, err := gorm.Open(renamed{db.Dialector}, &gorm.Config{Logger: logger.Discard})
 	require.NoError(t, err)
@@ -250,9 +250,10 @@ func TestAnUnsupportedDatabaseIsRefusedByUse(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, pool.Close()) }()
 
-	err = other.Use(m2msafe.New())
+	err = other.Use(m2msafe.New(m2msafe.UnknownDatabase(m2msafe.Refuse)))
 	require.ErrorIs(t, err, m2msafe.ErrUnsupportedDatabase)
 	assert.ErrorContains(t, err, `"oracle"`)
+	require.NoError(t, other.Use(m2msafe.New()), "by default it is left to stock GORM")
 	assert.Nil(t, other.Callback().Create().Get("m2msafe:link"), "a callback was registered all the same")
 }
 

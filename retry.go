@@ -113,6 +113,8 @@ func retryable(err error) bool {
 		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; TiDB's write conflicts (8002, 8022,
 		// 9007).
 		return number == 1205 || number == 1213 || number == 8002 || number == 8022 || number == 9007
+	case "sqlserver":
+		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
 	case "sqlite":
 		return number&0xff == 5 || number&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
 	}
@@ -120,7 +122,8 @@ func retryable(err error) bool {
 }
 
 // codeOf finds the number of a driver's error: MySQLError.Number of
-// go-sql-driver, Error.Code of mattn's SQLite, Code() of the other two.
+// go-sql-driver, Error.Number of go-mssqldb, Error.Code of mattn's SQLite, Code() of
+// the other two.
 func codeOf(err error) (number int64, driver string) {
 	for _, e := range flatten(err) {
 		v := reflect.Indirect(reflect.ValueOf(e))
@@ -135,6 +138,9 @@ func codeOf(err error) (number int64, driver string) {
 		if v.Kind() == reflect.Struct {
 			if code := v.FieldByName("Code"); code.CanInt() {
 				return code.Int(), "sqlite"
+			}
+			if n := v.FieldByName("Number"); n.CanInt() {
+				return n.Int(), "sqlserver"
 			}
 		}
 		if code := reflect.ValueOf(e).MethodByName("Code"); code.IsValid() && code.Type().NumIn() == 0 && code.Type().NumOut() == 1 {

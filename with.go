@@ -11,7 +11,9 @@ import (
 // [New]. It is a new session, safe for concurrent use if its options are; the
 // options reach every statement made through it, by gorm.G and in its
 // transactions too. A refused option ([ErrOption]) or a db without the plugin
-// ([ErrNotInUse]) is the error of every call made through it.
+// ([ErrNotInUse]), or, unless [Off] is given, with a database that the plugin has
+// no statements for ([ErrUnsupportedDatabase]), is the error of every call made
+// through it.
 func With(db *gorm.DB, opts ...Option) *gorm.DB {
 	tx := db.Session(&gorm.Session{})
 	base, ok := db.Plugins[pluginName].(*Plugin)
@@ -21,6 +23,9 @@ func With(db *gorm.DB, opts ...Option) *gorm.DB {
 	s, err := base.settings.apply(true, opts)
 	if err != nil {
 		return refuse(db, err)
+	}
+	if !s.given["Off"] && dialectOf(db) == nil {
+		return refuse(db, unsupported(db))
 	}
 	if !s.given["Off"] && len(s.given) > 0 {
 		s.off = false

@@ -56,7 +56,7 @@ func (p *hookedParcel) BeforeCreate(*gorm.DB) error {
 func columnsOf(model func(Parcel) any) func(*testing.T, Engine) {
 	return func(t *testing.T, e Engine) {
 		db := e.DB(t)
-		if e.Postgres {
+		if e.postgres() {
 			exec(t, db, `CREATE TYPE mood AS ENUM ('happy', 'so so')`)
 		}
 		require.NoError(t, db.SetupJoinTable(&Article{}, "Publications", model(Parcel{})))

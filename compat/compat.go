@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,12 +20,26 @@ type Engine struct {
 	// pool of several connections, through a *gorm.DB without the plugin. Two
 	// calls with the same key in one test reach the same database.
 	Open func(t testing.TB, key string, config *gorm.Config) *gorm.DB
-	// Postgres says that the engine speaks PostgreSQL's SQL.
-	Postgres bool
+	// Dialect is GORM's name of it: postgres, mysql or sqlite.
+	Dialect string
+	// Vary is what the suite runs under besides, if anything.
+	Vary *Variant
+	// NoLocks is why nothing can be said of it when several connections write.
+	NoLocks string
 }
 
+// Variant is how an app has set GORM up, whatever its calls.
+type Variant struct {
+	Config func(*gorm.Config)
+	// Before and After run before and after m2msafe is put in use.
+	Before, After func(t testing.TB, db *gorm.DB)
+}
+
+// postgres says that the engine speaks PostgreSQL's SQL.
+func (e Engine) postgres() bool { return e.Dialect == "postgres" }
+
 // concurrent says that several connections may write at a time.
-func (e Engine) concurrent() bool { return e.Name != "sqlite" }
+func (e Engine) concurrent() bool { return e.Dialect != "sqlite" }
 
 // oneWriter is why an engine does not show what snapshots do.
 func (e Engine) oneWriter() string {
@@ -46,8 +61,27 @@ func (e Engine) DB(t testing.TB, opts ...m2msafe.Option) *gorm.DB {
 
 // With is DB under a GORM config of the test's.
 func (e Engine) With(t testing.TB, config *gorm.Config, opts ...m2msafe.Option) *gorm.DB {
-	db := e.Open(t, t.Name(), config)
+	t.Helper()
+	return e.At(t, t.Name(), config, opts...)
+}
+
+// At is With on the test's database of a key.
+func (e Engine) At(t testing.TB, key string, config *gorm.Config, opts ...m2msafe.Option) *gorm.DB {
+	t.Helper()
+	if e.Vary == nil {
+		e.Vary = &Variant{}
+	}
+	if e.Vary.Config != nil {
+		e.Vary.Config(config)
+	}
+	db := e.Open(t, key, config)
+	if e.Vary.Before != nil {
+		e.Vary.Before(t, db)
+	}
 	require.NoError(t, db.Use(m2msafe.New(opts...)))
+	if e.Vary.After != nil {
+		e.Vary.After(t, db)
+	}
 	return db
 }
 
@@ -60,6 +94,7 @@ type behaviour struct {
 
 // Exercise runs the whole suite on an engine.
 func Exercise(t *testing.T, e Engine) {
+	t.Logf("engine: %s", version(t, e))
 	groups := []struct {
 		name       string
 		behaviours []behaviour
@@ -79,9 +114,30 @@ func Exercise(t *testing.T, e Engine) {
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
+			if e.NoLocks != "" && g.name == "Races" {
+				t.Skip(e.NoLocks)
+			}
 			for _, b := range g.behaviours {
 				t.Run(b.name, func(t *testing.T) { b.run(t, e) })
 			}
 		})
+	}
+}
+
+// version is what the database says of itself.
+func version(t *testing.T, e Engine) string {
+	t.Helper()
+	query := map[string]string{"sqlite": "SELECT 'SQLite ' || sqlite_version()", "mysql": "SELECT CONCAT(@@version_comment, ' ', VERSION())"}[e.Dialect]
+	if query == "" {
+		query = "SELECT version()"
+	}
+	return one(t, e.Stock(t), query)
+}
+
+// needsGenerics skips what is gorm.G's, where it can't link.
+func needsGenerics(t *testing.T, name string) {
+	t.Helper()
+	if strings.HasPrefix(name, "gorm.G") && !generics {
+		t.Skip("gorm.G can link since GORM v1.31")
 	}
 }

@@ -119,7 +119,7 @@ func conflictKeepsRow(t *testing.T, e Engine) {
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications ({pair}, note text DEFAULT 'new', PRIMARY KEY (article_id, publication_id))`)
 	exec(t, db, `INSERT INTO article_publications VALUES (1, 1, 'mine'), (1, 2, NULL)`)
 	version := "''"
-	if e.Postgres {
+	if e.postgres() {
 		version = "ctid::text || ' ' || xmin::text" // not even rewritten with the same values
 	}
 	row := `SELECT publication_id, note, ` + version + ` FROM article_publications WHERE publication_id < 3 ORDER BY 1`

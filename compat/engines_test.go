@@ -1,16 +1,19 @@
 package compat
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"gorm.io/driver/postgres"
-	"gorm.io/driver/sqlite"
-	"gorm.io/gorm"
 
 	"github.com/m2msafe/m2msafe/internal/pgtest"
 )
@@ -19,7 +22,7 @@ import (
 // goroutine that outlives it.
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if err := stopMariaDB(); err != nil {
+	if err := stopServers(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
@@ -32,29 +35,53 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestPostgres(t *testing.T) {
-	databases := opened{dsn: pgtest.DSN}
-	Exercise(t, Engine{Name: "postgres", Postgres: true, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
-		return databases.open(t, postgres.Open(databases.find(t, key)), config)
-	}})
+// TestEngine runs the suite on each engine. docs/engines.md shows how they did.
+func TestEngine(t *testing.T) {
+	Run(t, slices.Concat(onPostgres(), variants(), onSQLite(), onMariaDB())...)
 }
 
-// Another plugin's callback is a reason not to take the first entrance: the same
-// suite, the same outcomes.
-func TestPostgresByTheSecondEntrance(t *testing.T) {
-	databases := opened{dsn: pgtest.DSN}
-	Exercise(t, Engine{Name: "postgres", Postgres: true, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
-		db := databases.open(t, postgres.Open(databases.find(t, key)), config)
-		require.NoError(t, db.Callback().Update().Before("gorm:update").Register("compat:not_direct", func(*gorm.DB) {}))
-		return db
-	}})
+// server starts a server once for all tests that want it; TestMain stops it.
+func server[S interface{ Stop() error }](start func(context.Context) (S, error)) func(t testing.TB) S {
+	once := sync.OnceValues(func() (S, error) {
+		s, err := start(context.Background())
+		if err == nil {
+			stops.Lock()
+			defer stops.Unlock()
+			stops.all = append(stops.all, s.Stop)
+		}
+		return s, err
+	})
+	return func(t testing.TB) S {
+		t.Helper()
+		s, err := once()
+		require.NoError(t, err)
+		return s
+	}
 }
 
-func TestSQLite(t *testing.T) {
-	databases := opened{dsn: func(t testing.TB) string {
-		return "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal_mode=WAL&_busy_timeout=10000&_foreign_keys=on"
-	}}
-	Exercise(t, Engine{Name: "sqlite", Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
-		return databases.open(t, sqlite.Open(databases.find(t, key)), config)
-	}})
+// stops are what ends the servers that have been started.
+var stops struct {
+	sync.Mutex
+	all []func() error
+}
+
+func stopServers() (err error) {
+	stops.Lock()
+	defer stops.Unlock()
+	for _, stop := range stops.all {
+		err = errors.Join(err, stop())
+	}
+	return err
+}
+
+// script runs one of testdata/engines, and returns what it prints.
+func script(ctx context.Context, name, argument string) (string, error) {
+	cmd := exec.CommandContext(ctx, "bash", filepath.Join("..", "testdata", "engines", name), argument)
+	var failure strings.Builder
+	cmd.Stderr = &failure
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, argument, err, &failure)
+	}
+	return strings.TrimSpace(string(out)), nil
 }

@@ -216,8 +216,7 @@ func failDatabase(t *testing.T, e Engine) {
 	for _, translate := range []bool{false, true} {
 		config := mode("default")
 		config.TranslateError = translate
-		db := music(t, e.Open(t, t.Name()+map[bool]string{true: "translated"}[translate], config))
-		require.NoError(t, db.Use(m2msafe.New()))
+		db := music(t, e.At(t, t.Name()+map[bool]string{true: "translated"}[translate], config))
 		exec(t, db, `ALTER TABLE playlist_tracks ADD COLUMN seat integer DEFAULT 7`)
 		exec(t, db, `CREATE UNIQUE INDEX one_seat ON playlist_tracks (seat)`)
 		err := tracks(db).Append(trackRefs(1, 2))

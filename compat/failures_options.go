@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	"gorm.io/gorm/utils/tests"
 
 	"github.com/m2msafe/m2msafe"
@@ -141,9 +142,17 @@ func optionsTwice(t *testing.T, e Engine) {
 func optionsUnsupported(t *testing.T, _ Engine) {
 	db, err := gorm.Open(tests.DummyDialector{}, mode("default"))
 	require.NoError(t, err)
-	require.ErrorIs(t, db.Use(m2msafe.New()), m2msafe.ErrUnsupportedDatabase)
-	require.ErrorContains(t, db.Use(m2msafe.New()), "dummy")
+	err = db.Use(m2msafe.New(m2msafe.UnknownDatabase(m2msafe.Refuse)))
+	require.ErrorIs(t, err, m2msafe.ErrUnsupportedDatabase)
+	require.ErrorContains(t, err, "dummy")
 	require.ErrorIs(t, m2msafe.With(db).Error, m2msafe.ErrNotInUse)
+
+	var log logbook
+	db.Logger = logger.New(&log, logger.Config{LogLevel: logger.Warn})
+	require.NoError(t, db.Use(m2msafe.New()))
+	require.Len(t, log.having(`unsupported database: "dummy": its many-to-many writes are left to stock GORM`), 1)
+	require.ErrorIs(t, m2msafe.With(db).Error, m2msafe.ErrUnsupportedDatabase)
+	require.NoError(t, m2msafe.With(db, m2msafe.Off()).Error)
 }
 
 func optionsShared(t *testing.T, e Engine) {

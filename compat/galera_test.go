@@ -5,7 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -16,37 +17,48 @@ import (
 	"github.com/m2msafe/m2msafe/compat/internal/mariadb"
 )
 
-// The cluster that the tests of Galera share; TestMain stops it.
-var cluster = sync.OnceValues(func() ([]*mariadb.Server, error) { return mariadb.Galera(context.Background()) })
+var cluster = server(func(ctx context.Context) (*nodes, error) {
+	if _, err := script(ctx, "install.sh", "mariadb"); err != nil {
+		return nil, err
+	}
+	all, err := mariadb.Galera(ctx)
+	return &nodes{all}, err
+})
 
-var clusterUsed atomic.Bool
+type nodes struct{ all []*mariadb.Server }
 
-// TestGalera runs the suite across the nodes: any two statements that are not of one
-// transaction may go to different ones.
-// They count as a single server does, for the suite tells rows by their numbers.
-func TestGalera(t *testing.T) { Exercise(t, galera(t, "OFF")) }
+// Stop stops all of them.
+func (n *nodes) Stop() (err error) {
+	for _, node := range n.all {
+		err = errors.Join(err, node.Stop())
+	}
+	return err
+}
 
 // TestGaleraCounting has numbers as nodes give them out by default, each leaving out
 // those of the other, for what does not know them beforehand.
 func TestGaleraCounting(t *testing.T) {
+	if !strings.Contains(os.Getenv(EnginesEnv), "galera") {
+		t.Skip("make test-engine ENGINE=galera runs it")
+	}
 	e := galera(t, "ON")
 	for _, b := range races {
 		t.Run(b.name, func(t *testing.T) { b.run(t, e) })
 	}
 }
 
+// galera runs the suite across the nodes: any two statements that are not of one
+// transaction may go to different ones.
 func galera(t *testing.T, numbersOfItsOwn string) Engine {
 	t.Helper()
-	clusterUsed.Store(true)
-	nodes, err := cluster()
-	require.NoError(t, err)
+	nodes := cluster(t).all
 	on := func(node *mariadb.Server, database string) string { return node.DSN(database) + deep }
 	for _, node := range nodes {
 		atNode(t, on(node, ""), "SET GLOBAL wsrep_auto_increment_control = "+numbersOfItsOwn)
 	}
 	return MySQL{
-		Name: "galera", Schema: plainText,
-		DSN: func(database string) string { return on(nodes[0], database) },
+		Schema: plainText,
+		DSN:    func(database string) string { return on(nodes[0], database) },
 		Pool: func(t testing.TB, database string) gorm.ConnPool {
 			var turns inTurn
 			for _, node := range nodes {

@@ -92,9 +92,9 @@ var unkeyedTables = []behaviour{
 func can(t *testing.T, e Engine, only string) {
 	t.Helper()
 	switch {
-	case only == "sqlite" && e.Name != "sqlite":
+	case only == "sqlite" && e.Dialect != "sqlite":
 		t.Skip("SQLite has such tables alone")
-	case only != "" && only != "sqlite" && !e.Postgres:
+	case only != "" && only != "sqlite" && !e.postgres():
 		t.Skip(only)
 	}
 }

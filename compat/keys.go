@@ -57,7 +57,7 @@ var linkSizes = []behaviour{
 		if os.Getenv("M2MSAFE_LARGE") == "" || testing.Short() {
 			t.Skip("half a minute and two gigabytes: set M2MSAFE_LARGE=1 to run it")
 		}
-		if !e.Postgres {
+		if !e.postgres() {
 			t.Skip("an embedded database has no wire for a million links to overload")
 		}
 		large(1_000_000)(t, e)
@@ -72,7 +72,7 @@ func keys[N, K any](key func(*N) *K, all ...K) func(*testing.T, Engine) {
 		if _, dates := any(new(N)).(*dateNode); dates && db.Name() == "mysql" {
 			t.Skip("go-sql-driver sends times in UTC, and a date with them")
 		}
-		if e.Postgres {
+		if e.postgres() {
 			exec(t, db, `CREATE TYPE mood AS ENUM ('happy', 'so so', '"sad", {not}')`)
 		}
 		require.NoError(t, db.AutoMigrate(new(N)))
@@ -117,7 +117,7 @@ func keyEmpty(t *testing.T, e Engine) {
 // Stock GORM passes this too.
 func keyEqual(t *testing.T, e Engine) {
 	db, collation := e.DB(t), "NOCASE"
-	if e.Postgres {
+	if e.postgres() {
 		collation = "anycase"
 		exec(t, db, `CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
 	}

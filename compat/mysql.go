@@ -14,7 +14,6 @@ import (
 
 // MySQL is a server that speaks MySQL's protocol.
 type MySQL struct {
-	Name string
 	// DSN is that of one of the server's databases, "" for none, with a question
 	// mark and parameters in it.
 	DSN func(database string) string
@@ -27,7 +26,7 @@ type MySQL struct {
 // Engine gives each test a database of its own on the server.
 func (m MySQL) Engine() Engine {
 	databases := opened{dsn: func(t testing.TB) string { return newDatabase(t, m.DSN(""), m.Schema) }}
-	return Engine{Name: m.Name, Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
+	return Engine{Dialect: "mysql", Open: func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
 		t.Helper()
 		database := databases.find(t, key)
 		dialect := mysqlConfig

@@ -2,12 +2,7 @@ package compat
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"sync/atomic"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/compat/internal/mariadb"
 )
@@ -19,31 +14,21 @@ const (
 	deep      = "&max_recursive_iterations=4294967295"
 )
 
-// What the tests of MariaDB share; TestMain stops it.
-var single = sync.OnceValues(func() (*mariadb.Server, error) { return mariadb.Start(context.Background()) })
-
-var singleUsed atomic.Bool
-
-// stopMariaDB stops what has been started.
-func stopMariaDB() (err error) {
-	if singleUsed.Load() {
-		if server, failed := single(); failed == nil {
-			err = server.Stop()
-		}
+var single = server(func(ctx context.Context) (*mariadb.Server, error) {
+	if _, err := script(ctx, "install.sh", "mariadb"); err != nil {
+		return nil, err
 	}
-	if clusterUsed.Load() {
-		if nodes, failed := cluster(); failed == nil {
-			for _, node := range nodes {
-				err = errors.Join(err, node.Stop())
-			}
-		}
-	}
-	return err
-}
+	return mariadb.Start(ctx)
+})
 
-func TestMariaDB(t *testing.T) {
-	singleUsed.Store(true)
-	server, err := single()
-	require.NoError(t, err)
-	Exercise(t, MySQL{Name: "mariadb", Schema: plainText, DSN: func(database string) string { return server.DSN(database) + deep }}.Engine())
+// onMariaDB are a single server and the clusters.
+func onMariaDB() []Runnable {
+	return []Runnable{
+		{"mariadb", false, func(t *testing.T) Engine {
+			s := single(t)
+			return MySQL{Schema: plainText, DSN: func(database string) string { return s.DSN(database) + deep }}.Engine()
+		}},
+		// Nodes count as a single server does, for the suite tells rows by their numbers.
+		{"galera", false, func(t *testing.T) Engine { return galera(t, "OFF") }},
+	}
 }

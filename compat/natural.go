@@ -194,7 +194,7 @@ func naturalAnyOrder(t *testing.T, e Engine) {
 func naturalFound(t *testing.T, e Engine) {
 	db, log := desk(t, e.DB(t), byName), new(hooklog)
 	version := "''"
-	if e.Postgres {
+	if e.postgres() {
 		version = "ctid::text || ' ' || xmin::text"
 	}
 	row := `SELECT *, ` + version + ` FROM topics ORDER BY id`

@@ -135,7 +135,7 @@ func kindCollation(t *testing.T, e Engine) {
 		"NOCASE of the index":  {`CREATE UNIQUE INDEX topics_name ON topics (name COLLATE NOCASE)`},
 		"NOCASE of the column": nocase,
 	}
-	if e.Postgres {
+	if e.postgres() {
 		ddls = map[string][]string{
 			"citext":    {`CREATE EXTENSION citext`, `ALTER TABLE topics ALTER name TYPE citext`, byName},
 			"collation": {`CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`, `ALTER TABLE topics ALTER name TYPE text COLLATE folded`, byName},

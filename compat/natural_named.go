@@ -20,8 +20,7 @@ var naturalNames = []behaviour{
 
 func kindNamed(t *testing.T, e Engine) {
 	for _, field := range []string{"Code", "code"} {
-		db := desk(t, e.Open(t, field, mode("default")), byName, byCode)
-		require.NoError(t, db.Use(m2msafe.New(m2msafe.NaturalKey(&Topic{}, field), m2msafe.NaturalKey(Badge{}, "Name"))))
+		db := desk(t, e.At(t, field, mode("default"), m2msafe.NaturalKey(&Topic{}, field), m2msafe.NaturalKey(Badge{}, "Name")), byName, byCode)
 		elems := []*Topic{{Name: "whatever", Code: of("c2")}, {Name: "new", Code: of("d")}, {Code: of("d")}}
 		require.NoError(t, addTopics(db, 1, elems...))
 		ownRows(t, db, elems...)

@@ -220,8 +220,7 @@ func (s scenario) run(db *gorm.DB, elems []*Specimen) error {
 		for i := range elems {
 			args[i] = elems[i]
 		}
-		_, err := gorm.G[Cabinet](db).Where("id = ?", 1).Set(clause.Association{Association: "Specimens", Type: clause.OpCreate, Values: args}).Update(db.Statement.Context)
-		return err
+		return genericSet[Cabinet](db.Statement.Context, db, "Specimens", args...)
 	default:
 		return db.Model(one).Association("Specimens").Append(elems)
 	}

@@ -246,7 +246,7 @@ func lostInside(t *testing.T, e Engine) {
 // Stock GORM links 0, or says 40001.
 func lostIsolated(level sql.IsolationLevel) func(*testing.T, Engine) {
 	return func(t *testing.T, e Engine) {
-		if !e.Postgres {
+		if !e.postgres() {
 			t.Skip(e.oneWriter())
 		}
 		db := desk(t, e.DB(t), byName)

@@ -20,7 +20,7 @@ func naturalDefaults(t *testing.T, e Engine) {
 	}
 	lost := []*Topic{{Name: "z", Rank: 1}, {Name: "y"}, {Name: "x", Score: 4}, {Name: "s1"}, {Name: "w", Rank: 2}}
 	want := []string{"a|5|6", "b|5|7", "c|3|3", "d|2|7", "e|5|7", "f|5|1"}
-	if !e.Postgres { // which has no DEFAULT among VALUES: GORM's statement is an error where some elements have a rank
+	if !e.postgres() { // which has no DEFAULT among VALUES: GORM's statement is an error where some elements have a rank
 		for _, elem := range append(elems, lost...) {
 			elem.Rank = 0
 		}

@@ -67,7 +67,7 @@ func raced(race func(t testing.TB, db *gorm.DB) []string) func(*testing.T, Engin
 		}
 		for _, under := range []string{"default", "SkipDefaultTransaction", "PrepareStmt"} {
 			t.Run(under, func(t *testing.T) {
-				if under == "SkipDefaultTransaction" && !e.Postgres && e.concurrent() {
+				if under == "SkipDefaultTransaction" && !e.postgres() && e.concurrent() {
 					t.Skip("where InnoDB's gap locks end in a deadlock a create that is no transaction can't be run again: that is ErrRetry")
 				}
 				require.Empty(t, race(t, e.With(t, mode(under))))

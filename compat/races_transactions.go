@@ -60,7 +60,7 @@ type meeting struct {
 // one is.
 func meet(m meeting) func(*testing.T, Engine) {
 	return func(t *testing.T, e Engine) {
-		if !e.Postgres {
+		if !e.postgres() {
 			t.Skip("what waits for what is PostgreSQL's; SQLite has one writer, and InnoDB locks in other places")
 		}
 		db := library(t, e.DB(t), 2, 5)
@@ -123,7 +123,7 @@ func state(err error) string {
 // duplicates under REPEATABLE READ.
 func isolated(level sql.IsolationLevel, keyed bool) func(*testing.T, Engine) {
 	return func(t *testing.T, e Engine) {
-		if !e.Postgres {
+		if !e.postgres() {
 			t.Skip(e.oneWriter())
 		}
 		db := e.DB(t)

@@ -14,6 +14,17 @@ import (
 	"github.com/m2msafe/m2msafe/internal/sent"
 )
 
+// onSQLite are SQLite's GORM driver and the ways it keeps its journal. Packages of
+// their own, for drivers of one name, have the other two.
+func onSQLite() []Runnable {
+	in := func(journal string) func(*testing.T) Engine {
+		return SQLite(func(path string) gorm.Dialector {
+			return sqlite.Open("file:" + path + "?_journal_mode=" + journal + "&_busy_timeout=10000&_foreign_keys=on")
+		})
+	}
+	return []Runnable{{"sqlite", true, in("WAL")}, {"sqlite-rollback", false, in("DELETE")}}
+}
+
 // Rack has no update time; Article has one.
 type Rack struct {
 	ID           uint

@@ -57,15 +57,19 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	return s.ListenAddr().(*net.TCPAddr).Port, nil
 })
 
-func TestPessimistic(t *testing.T) { exercise(t, "pessimistic") }
-
-func TestOptimistic(t *testing.T) { exercise(t, "optimistic") }
-
-// exercise runs the suite in transactions of a mode.
-func exercise(t *testing.T, mode string) {
-	port, err := serve()
-	require.NoError(t, err)
-	compat.Exercise(t, compat.MySQL{Name: "tidb", Schema: "COLLATE utf8mb4_bin", DSN: func(database string) string {
-		return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&tidb_txn_mode=%%27%s%%27", port, database, mode)
-	}}.Engine())
+// TestEngine runs the suite in both modes of transactions.
+func TestEngine(t *testing.T) {
+	in := func(mode string) func(*testing.T) compat.Engine {
+		return func(t *testing.T) compat.Engine {
+			port, err := serve()
+			require.NoError(t, err)
+			return compat.MySQL{Schema: "COLLATE utf8mb4_bin", DSN: func(database string) string {
+				return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&tidb_txn_mode=%%27%s%%27", port, database, mode)
+			}}.Engine()
+		}
+	}
+	compat.Run(t,
+		compat.Runnable{Name: "tidb-pessimistic", Start: in("pessimistic")},
+		compat.Runnable{Name: "tidb-optimistic", Start: in("optimistic")},
+	)
 }

@@ -60,6 +60,24 @@ type ForeignKey struct {
 // Query runs a statement and gives its rows.
 type Query func(query string, vars ...any) (*sql.Rows, error)
 
+// probes ask for what a database calls itself, where one of GORM's names stands for
+// several.
+var probes = map[string]string{
+	"mysql":    "SELECT version()",
+	"postgres": "SELECT version() || coalesce((SELECT ' Citus' FROM pg_extension WHERE extname = 'citus'), '')",
+}
+
+// Version is what a database calls itself, given GORM's name of it; with " Citus"
+// behind it where that extension is.
+func Version(query Query, name string) (version string, err error) {
+	if probes[name] == "" {
+		return "", nil
+	}
+	rows, err := query(probes[name])
+	err = scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&version) })
+	return version, err
+}
+
 // Column returns the column of a name, nil if there is none.
 func (t *Table) Column(name string) *Column {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })

@@ -92,7 +92,7 @@ type Dialect interface {
 	Parameters() int
 	// Find says how each row of the call stands.
 	Find(b clause.Builder, c *Call) error
-	// Write inserts the rows. A Linker gives those that it inserted; else it is
+	// Write inserts the rows. A Returner gives those that it inserted; else it is
 	// all of them, and there are no rows.
 	Write(b clause.Builder, c *Call) error
 	// Revive brings the rows' dead join rows back; the same of its rows.
@@ -109,6 +109,9 @@ type Linker interface {
 	Dialect
 	Link(b clause.Builder, c *Call) error
 }
+
+// Returner is a Dialect whose Write and Revive give the rows that they wrote.
+type Returner interface{ Returns() }
 
 // ErrNoLock is returned by a Guard that has nothing to lock.
 var ErrNoLock = errors.New("nothing to lock")
@@ -156,6 +159,8 @@ func Of(name string) Dialect {
 		return SQLite{}
 	case "mysql":
 		return MySQL{}
+	case "sqlserver":
+		return SQLServer{}
 	default:
 		return nil
 	}

@@ -40,6 +40,9 @@ func (Postgres) Chunk(int) int { return 0 }
 // Parameters is the extended protocol's limit.
 func (Postgres) Parameters() int { return 65535 }
 
+// Returns says that Write and Revive give rows.
+func (Postgres) Returns() {}
+
 // Find says how each row stands.
 func (p Postgres) Find(b clause.Builder, c *Call) error {
 	w := writer{b}

@@ -63,16 +63,21 @@ type Cluster struct {
 // come up the error holds its log. Settings, each "name=value", come behind the
 // package's own, so that one of the same name wins.
 func Start(ctx context.Context, settings ...string) (*Cluster, error) {
-	return start(ctx, throwaway.FreePort, settings...)
-}
-
-// start takes the choice of the port as an argument because the race for it
-// (another process binds it first) must be provoked to be tested.
-func start(ctx context.Context, pickPort func() (int, error), settings ...string) (_ *Cluster, err error) {
 	bin, err := Programs()
 	if err != nil {
 		return nil, err
 	}
+	return start(ctx, bin, throwaway.FreePort, settings...)
+}
+
+// StartIn is Start with the programs of a folder.
+func StartIn(ctx context.Context, bin string, settings ...string) (*Cluster, error) {
+	return start(ctx, bin, throwaway.FreePort, settings...)
+}
+
+// start takes the choice of the port as an argument because the race for it
+// (another process binds it first) must be provoked to be tested.
+func start(ctx context.Context, bin string, pickPort func() (int, error), settings ...string) (_ *Cluster, err error) {
 	c := &Cluster{password: rand.Text(), settings: settings}
 	defer func() {
 		if err != nil {

@@ -106,7 +106,7 @@ func TestPortTakenByAnother(t *testing.T) {
 
 	t.Run("the next one is tried", func(t *testing.T) {
 		calls := 0
-		c, err := start(t.Context(), func() (int, error) {
+		c, err := start(t.Context(), programs(t), func() (int, error) {
 			if calls++; calls == 1 {
 				return takenPort, nil
 			}
@@ -120,7 +120,7 @@ func TestPortTakenByAnother(t *testing.T) {
 	t.Run("given up in the end, with the log", func(t *testing.T) {
 		tmp := openTemp(t)
 		calls := 0
-		_, err := start(t.Context(), func() (int, error) { calls++; return takenPort, nil })
+		_, err := start(t.Context(), programs(t), func() (int, error) { calls++; return takenPort, nil })
 		require.ErrorIs(t, err, errPortTaken)
 		require.ErrorContains(t, err, "could not bind", "the server's log")
 		require.Equal(t, portTries, calls)
@@ -207,4 +207,11 @@ func alive(pid int) bool {
 		return !strings.Contains(string(stat), ") Z ")
 	}
 	return !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+func programs(t *testing.T) string {
+	t.Helper()
+	bin, err := Programs()
+	require.NoError(t, err)
+	return bin
 }

@@ -94,21 +94,27 @@ func Run(m *testing.M) (code int) {
 func DSN(t testing.TB) string {
 	t.Helper()
 	db := Admin(t)
+	return Schema(t, db, common.server.dsn)
+}
+
+// Schema is DSN on another server, given its administrator's pool and DSN.
+func Schema(t testing.TB, admin *sql.DB, server string) string {
+	t.Helper()
 	schema := "t_" + randomHex()
 	ctx, cancel := context.WithTimeout(context.Background(), sqlLimit)
 	defer cancel()
-	if _, err := db.ExecContext(ctx, "CREATE SCHEMA "+schema); err != nil {
+	if _, err := admin.ExecContext(ctx, "CREATE SCHEMA "+schema); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), sqlLimit)
 		defer cancel()
-		for _, problem := range cleanUp(ctx, db, schema) {
+		for _, problem := range cleanUp(ctx, admin, schema) {
 			t.Errorf("pgtest: left behind in %s: %v", schema, problem)
 		}
 	})
-	dsn, err := withSettings(common.server.dsn, map[string]string{
+	dsn, err := withSettings(server, map[string]string{
 		"search_path":      schema,
 		"application_name": schema,
 	})

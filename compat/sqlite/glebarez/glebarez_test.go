@@ -1,0 +1,20 @@
+// Package glebarez runs the suite on SQLite by github.com/glebarez/sqlite.
+package glebarez
+
+import (
+	"testing"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/m2msafe/m2msafe/compat"
+)
+
+func TestEngine(t *testing.T) {
+	in := func(journal string) func(*testing.T) compat.Engine {
+		return compat.SQLite(func(path string) gorm.Dialector {
+			return sqlite.Open("file:" + path + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(" + journal + ")&_pragma=foreign_keys(1)")
+		})
+	}
+	compat.Run(t, compat.Runnable{Name: "sqlite-glebarez", Start: in("WAL")}, compat.Runnable{Name: "sqlite-glebarez-rollback", Start: in("DELETE")})
+}
