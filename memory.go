@@ -11,12 +11,12 @@ import (
 // memory is what a statement may change of the models in memory, as it was: the
 // fields of its owners and of all that their relations hold.
 type memory struct {
-	fields []kept
+	fields []saved
 	seen   map[any]bool // pointers to models
 }
 
-// kept is a place and a copy of what was there.
-type kept struct{ at, was reflect.Value }
+// saved is a place and a copy of what was there.
+type saved struct{ at, was reflect.Value }
 
 // keepAll keeps a statement's owners.
 func (m *memory) keepAll(stmt *gorm.Statement) {
@@ -77,7 +77,7 @@ func (m *memory) keepFields(v reflect.Value) {
 func (m *memory) keepValue(v reflect.Value) {
 	was := reflect.New(v.Type()).Elem()
 	was.Set(v)
-	m.fields = append(m.fields, kept{v, was})
+	m.fields = append(m.fields, saved{v, was})
 }
 
 // restore puts back what has changed, and touches nothing else: a model may be in

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"strings"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/m2msafe/m2msafe"
 )

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,7 +76,7 @@ func stopServers() (err error) {
 
 // script runs one of testdata/engines, and returns what it prints.
 func script(ctx context.Context, name, argument string) (string, error) {
-	cmd := exec.CommandContext(ctx, "bash", filepath.Join("..", "testdata", "engines", name), argument)
+	cmd := osexec.CommandContext(ctx, "bash", filepath.Join("..", "testdata", "engines", name), argument)
 	var failure strings.Builder
 	cmd.Stderr = &failure
 	out, err := cmd.Output()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"pgregory.net/rapid"
 
 	"github.com/m2msafe/m2msafe"

@@ -10,13 +10,21 @@ import (
 func TestOfKnowsTheDatabasesThatHaveStatements(t *testing.T) {
 	assert.Equal(t, Postgres{}, Of("postgres"))
 	assert.Equal(t, SQLite{}, Of("sqlite"))
-	for _, name := range []string{"", "mysql", "sqlserver", "Postgres", "clickhouse"} {
+	assert.Equal(t, MySQL{}, Of("mysql"))
+	assert.Equal(t, SQLServer{}, Of("sqlserver"))
+	for _, name := range []string{"", "MySQL", "Postgres", "clickhouse"} {
 		assert.Nil(t, Of(name), name)
 	}
 	_, ok := Of("postgres").(Linker)
 	assert.True(t, ok)
-	_, ok = Of("sqlite").(Linker)
-	assert.False(t, ok)
+	for _, d := range []Dialect{SQLite{}, MySQL{}, SQLServer{}, PostgresPlain{}} {
+		_, ok = d.(Linker)
+		assert.False(t, ok, "%T", d)
+	}
+	for _, d := range []Dialect{Postgres{}, PostgresPlain{}} {
+		_, ok = d.(Returner)
+		assert.True(t, ok, "%T", d)
+	}
 }
 
 func TestAChunkStaysBelowTheParameterLimit(t *testing.T) {

@@ -45,7 +45,7 @@ func (r *Record) Pool(real *sql.DB) gorm.ConnPool { return &recordedDB{recordedP
 
 // OfCatalogue says whether a statement reads the catalogue, for a plan.
 func (s Statement) OfCatalogue() bool {
-	return strings.HasPrefix(s.SQL, "SELECT CAST(json_build_object(")
+	return strings.HasPrefix(s.SQL, "SELECT CAST(json_build_object(") || strings.HasPrefix(s.SQL, "SELECT version()")
 }
 
 // Kinds are statements in short: what they do, to which table.
