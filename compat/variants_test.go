@@ -1,18 +1,13 @@
 package compat
 
 import (
+	"runtime/debug"
 	"testing"
-	"time"
 
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"github.com/stretchr/testify/require"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
-	"gorm.io/plugin/dbresolver"
-	"gorm.io/plugin/opentelemetry/tracing"
-	"gorm.io/plugin/prometheus"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/internal/pgtest"
 )
@@ -31,6 +26,8 @@ func variants() []Runnable {
 		{"postgres-TablePrefix", false, prefixed},
 		{"postgres-plugins-before", false, vary(&Variant{Before: usePlugins})},
 		{"postgres-plugins-after", false, vary(&Variant{After: usePlugins})},
+		{"gorm-1.25.12", false, builtWith("v1.25.12")},
+		{"gorm-1.30.5", false, builtWith("v1.30.5")},
 	}
 }
 
@@ -58,12 +55,20 @@ func prefixed(*testing.T) Engine {
 	}}
 }
 
-// usePlugins loads GORM's own: a resolver that has one source, a tracer with a
-// provider, and metrics.
-func usePlugins(t testing.TB, db *gorm.DB) {
-	t.Helper()
-	source := db.Dialector
-	require.NoError(t, db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{source}})))
-	require.NoError(t, db.Use(tracing.NewPlugin(tracing.WithTracerProvider(sdktrace.NewTracerProvider()), tracing.WithoutMetrics())))
-	require.NoError(t, db.Use(prometheus.New(prometheus.Config{DBName: t.Name(), RefreshInterval: uint32(time.Hour / time.Second)})))
+// builtWith is for a test binary that has another version of GORM: the files
+// testdata/gorm-*.mod see to that.
+func builtWith(version string) func(*testing.T) Engine {
+	return func(t *testing.T) Engine {
+		t.Helper()
+		build, ok := debug.ReadBuildInfo()
+		require.True(t, ok)
+		for _, module := range build.Deps {
+			if module.Path == "gorm.io/gorm" && module.Replace != nil {
+				require.Equal(t, version, module.Replace.Version)
+				return postgresBy(postgres.Open)(t)
+			}
+		}
+		require.Fail(t, "this is not GORM "+version)
+		return Engine{}
+	}
 }

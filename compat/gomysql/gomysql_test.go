@@ -11,6 +11,7 @@ import (
 	sqle "github.com/dolthub/go-mysql-server"
 	"github.com/dolthub/go-mysql-server/memory"
 	"github.com/dolthub/go-mysql-server/server"
+	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +30,7 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	}
 	provider := memory.NewDBProvider()
 	s, err := server.NewServer(server.Config{Protocol: "tcp", Address: fmt.Sprintf("127.0.0.1:%d", port)},
-		sqle.NewDefault(provider), memory.NewSessionBuilder(provider), nil)
+		sqle.NewDefault(provider), sql.NewContext, memory.NewSessionBuilder(provider), nil)
 	if err != nil {
 		return 0, err
 	}

@@ -40,7 +40,7 @@ func Galera(ctx context.Context) (nodes []*Server, err error) {
 			first = group
 		}
 		settings := []string{
-			"--wsrep-on=ON", "--wsrep-provider=" + galeraLibrary, "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
+			"--wsrep-on=ON", "--log-bin", "--log-slave-updates", "--wsrep-provider=" + galeraLibrary, "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
 			"--wsrep-cluster-name=" + first, "--wsrep-cluster-address=gcomm://" + first, fmt.Sprintf("--wsrep-node-name=node%d", i+1),
 			"--wsrep-node-address=127.0.0.1", fmt.Sprintf("--wsrep-node-incoming-address=127.0.0.1:%d", n.port),
 			"--wsrep-sst-method=rsync", fmt.Sprintf("--wsrep-sst-receive-address=127.0.0.1:%d", ports[2]),

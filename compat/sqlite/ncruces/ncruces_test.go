@@ -4,7 +4,6 @@ package ncruces
 import (
 	"testing"
 
-	_ "github.com/ncruces/go-sqlite3/embed" // SQLite itself
 	"github.com/ncruces/go-sqlite3/gormlite"
 	"gorm.io/gorm"
 
