@@ -35,7 +35,9 @@ func direct(db *gorm.DB) {
 	// puzzle over again.
 	db.Statement.Omits = append(slices.Clone(t.omits), l.plan.touchColumns()...)
 	if keys := db.Statement.Schema.PrimaryFieldDBNames; len(keys) > 0 {
-		db.Statement.Selects = keys[:1]
+		db.Statement.Selects = keys[:1:1]
+	} else {
+		db.Statement.Omits = append(db.Statement.Omits, l.rel.Name)
 	}
 	db.RowsAffected = 0
 	if t.changed && len(l.touch()) > 0 {
@@ -99,7 +101,7 @@ func (l *links) direct() (linked bool, err error) {
 	}
 	for _, s := range states {
 		if s.state == dialect.NoTarget {
-			l.missing = append(l.missing, s.row)
+			l.missing = append(l.missing, l.elementOf(s.row))
 		}
 	}
 	for _, s := range states {
@@ -196,6 +198,15 @@ func (l *links) directCall(owner reflect.Value) (*dialect.Call, bool) {
 	}
 	call.N, call.Keys, call.Arrays = n, keys, arrays
 	return call, true
+}
+
+// elementOf is the number of the element that a row of directCall's stands for: its
+// rows are elements, or for a report pairs, of which equal elements are one.
+func (l *links) elementOf(row int) int {
+	if len(l.pairs) > 0 {
+		return l.pairs[row].at
+	}
+	return row
 }
 
 // hasPrimary says whether a target has its primary key, where the relation refers

@@ -142,11 +142,22 @@ func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, er
 
 // kept is a key that the iterator may not change any more.
 func kept(key any) any {
-	switch key := key.(type) {
-	case []any:
-		return slices.Clone(key)
-	case []byte:
-		return slices.Clone(key)
+	if values, several := key.([]any); several {
+		values = slices.Clone(values)
+		for i, value := range values {
+			values[i] = kept(value)
+		}
+		return values
+	}
+	switch v := reflect.ValueOf(key); {
+	case v.Kind() == reflect.Slice && !v.IsNil(): // bytes, whatever their type
+		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(own, v)
+		return own.Interface()
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		own := reflect.New(v.Type().Elem())
+		own.Elem().Set(v.Elem())
+		return own.Interface()
 	}
 	return key
 }

@@ -88,3 +88,29 @@ func TestLinkPairsNeedsNoMoreMemoryForMorePairs(t *testing.T) {
 	// One pair that is kept is 48 bytes at least: 150,000 of them are 7 MB.
 	assert.Less(t, float64(inUse[39])-float64(inUse[1]), 1e6, "%d bytes in use, and then %d", inUse[1], inUse[39])
 }
+
+// The way of an Append reads the keys of a chunk again, when the iterator is far
+// ahead: an iterator may have one buffer for all of them.
+func TestLinkPairsKeepsKeysThatTheIteratorUsesAgain(t *testing.T) {
+	type Leaf struct {
+		Name   []byte `gorm:"primaryKey;type:bytea"`
+		Number int    `gorm:"primaryKey;autoIncrement:false"`
+	}
+	type Tree struct {
+		ID     uint
+		Leaves []*Leaf `gorm:"many2many:tree_leaves"`
+	}
+	db := open(t)
+	require.NoError(t, db.AutoMigrate(&Leaf{}, &Tree{}))
+	exec(t, db, `INSERT INTO leafs VALUES ('a', 1), ('b', 1); INSERT INTO trees VALUES (1), (2)`)
+	var report m2msafe.Report
+	_, err := m2msafe.LinkPairs(t.Context(), db, &Tree{}, "Leaves", func(yield func(*uint, []any) bool) {
+		tree, name := uint(1), []byte("a")
+		if key := []any{name, 1}; yield(&tree, key) {
+			tree, name[0] = 2, 'b'
+			yield(&tree, key)
+		}
+	}, m2msafe.ReportTo(&report))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1|a", "2|b"}, stored(t, db, `SELECT tree_id, encode(leaf_name, 'escape') FROM tree_leaves ORDER BY 1`))
+}
