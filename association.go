@@ -36,6 +36,7 @@ type element struct{ owner, target reflect.Value }
 // pair is a distinct link; its values stand in links.keys.
 type pair struct {
 	element
+	at      int // the element's number
 	outcome Outcome
 }
 
@@ -139,7 +140,7 @@ func (l *links) pair() error {
 	seen := make(map[string]struct{}, len(l.elements))
 	values := make([]any, len(refs))
 	var text []byte
-	for _, e := range l.elements {
+	for n, e := range l.elements {
 		text = text[:0]
 		for i, ref := range refs {
 			value, key, err := l.reference(ref, e)
@@ -154,7 +155,7 @@ func (l *links) pair() error {
 			continue
 		}
 		seen[string(text)] = struct{}{}
-		l.pairs = append(l.pairs, pair{element: e, outcome: Existing})
+		l.pairs = append(l.pairs, pair{element: e, at: n, outcome: Existing})
 		for i, v := range values {
 			if len(l.pairs) == 1 || own(refs[i]) {
 				l.keys[i] = append(l.keys[i], v)

@@ -43,7 +43,9 @@ func direct(db *gorm.DB) {
 	// puzzle over again.
 	db.Statement.Omits = append(slices.Clone(t.omits), l.plan.touchColumns()...)
 	if keys := db.Statement.Schema.PrimaryFieldDBNames; len(keys) > 0 {
-		db.Statement.Selects = keys[:1]
+		db.Statement.Selects = keys[:1:1]
+	} else {
+		db.Statement.Omits = append(db.Statement.Omits, l.rel.Name)
 	}
 	db.RowsAffected = 0
 	if t.changed && len(l.touch()) > 0 {
@@ -96,7 +98,7 @@ func (l *links) direct() (linked bool, err error) {
 	}
 	now := l.db.NowFunc()
 	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
-	l.holds(call, inside, now)
+	l.touched(call, now)
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError
@@ -107,7 +109,7 @@ func (l *links) direct() (linked bool, err error) {
 	}
 	for _, s := range states {
 		if s.state == dialect.NoTarget {
-			l.missing = append(l.missing, s.row)
+			l.missing = append(l.missing, l.elementOf(s.row))
 		}
 	}
 	for _, s := range states {
@@ -127,32 +129,26 @@ func (l *links) direct() (linked bool, err error) {
 }
 
 // mayPass says whether an error of a statement that was a transaction of its own
-// is worth the way through the other entrance: a row that went away meanwhile,
-// which that finds out by locks; a plan that was out of date and is forgotten; a
-// transaction that lost.
+// is worth the way through the other entrance: a row that went away meanwhile, a
+// plan that was out of date and is forgotten; a transaction that lost. Any other
+// would be met again.
 func (l *links) mayPass(err *LinkError) bool {
-	ended := l.db.Statement.Context.Err() != nil
-	return !ended && (errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || err.gormErr == nil)
+	return errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err)
 }
 
-// holds sets what the statement locks and what it updates. As a transaction of
-// its own it can do without the locks of the ends: see dialect.Postgres.
-func (l *links) holds(call *dialect.Call, inside bool, now time.Time) {
+// touched sets what the statement updates: the owner's auto-update times.
+func (l *links) touched(call *dialect.Call, now time.Time) {
+	touch := l.touch()
+	if len(touch) == 0 {
+		return
+	}
 	link := *call.Link
-	if !inside && link.Owner.Bound {
-		link.Owner.Lock = ""
+	link.Owner.Lock = "NO KEY UPDATE"
+	for _, f := range touch {
+		call.Touch = append(call.Touch, dialect.Assign{Column: f.DBName, Value: updateTime(f, now)})
 	}
-	if !inside && link.Target.Bound {
-		link.Target.Lock = ""
-	}
-	if touch := l.touch(); len(touch) > 0 {
-		link.Owner.Lock = "NO KEY UPDATE"
-		for _, f := range touch {
-			call.Touch = append(call.Touch, dialect.Assign{Column: f.DBName, Value: updateTime(f, now)})
-		}
-		if l.db.Statement.Unscoped {
-			link.OwnerLive = nil
-		}
+	if l.db.Statement.Unscoped {
+		link.OwnerLive = nil
 	}
 	call.Link = &link
 }
@@ -204,6 +200,15 @@ func (l *links) directCall(owner reflect.Value) (*dialect.Call, bool) {
 	}
 	call.N, call.Keys, call.Arrays = n, keys, arrays
 	return call, true
+}
+
+// elementOf is the number of the element that a row of directCall's stands for: its
+// rows are elements, or for a report pairs, of which equal elements are one.
+func (l *links) elementOf(row int) int {
+	if len(l.pairs) > 0 {
+		return l.pairs[row].at
+	}
+	return row
 }
 
 // hasPrimary says whether a target has its primary key, where the relation refers

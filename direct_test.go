@@ -148,6 +148,14 @@ func TestWhyAnAppendIsMoreThanOneStatement(t *testing.T) {
 		}, want: []string{"SELECT", "BEGIN", "INSERT publications", "link", "COMMIT"}},
 		{name: "a target that is not stored", setup: `DELETE FROM publications WHERE id = 2`, call: one(&Article{ID: 1}),
 			want: []string{"link", "BEGIN", "INSERT publications", "link", "COMMIT"}},
+		{name: "the update names its table", call: func(db *gorm.DB) error {
+			return db.Table("articles").Select("Publications").Updates(&Article{ID: 1, Publications: []Publication{{ID: 2}}}).Error
+		}, want: around},
+		{name: "the update joins", call: func(db *gorm.DB) error {
+			return db.Joins("Owner").Select("Publications").Updates(&Article{ID: 1, Publications: []Publication{{ID: 2}}}).Error
+		}, want: around},
+		{name: "a link that is soft-deleted", join: &softLink{}, setup: `INSERT INTO article_publications VALUES (1, 2, 'old', '2001-01-01', '2002-01-01')`, call: one(&Article{ID: 1}),
+			want: []string{"link", "BEGIN", "link", "find", "link", "COMMIT"}}, // it is revived by an UPDATE behind a WITH
 		{name: "a field that adds to each update", call: one(&VersionedOwner{ID: 1}), want: linkUpdate, table: "versioned_owner_publications"},
 		{name: "an update time, and the relation refers to another key", call: one(&NamedOwner{ID: 1, Name: "n1"}), want: linkUpdate, table: "named_owner_publications"},
 	} {

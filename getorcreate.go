@@ -51,7 +51,7 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 		return false, err
 	}
 	if narrowed(tx.Statement) {
-		return false, fmt.Errorf("%w: GetOrCreate takes a db without conditions, Select, Omit or Table", ErrOption)
+		return false, fmt.Errorf("%w: GetOrCreate takes a db without conditions, Scopes, Limit, Select, Omit or Table", ErrOption)
 	}
 	resolve(tx)
 	plugin := tx.Plugins[pluginName].(*Plugin)
@@ -80,10 +80,13 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 }
 
 // narrowed says whether a statement asks for less than whole rows of the model's
-// table.
+// table. GORM has no way to ask for scopes that wait to be applied.
 func narrowed(stmt *gorm.Statement) bool {
 	_, where := stmt.Clauses["WHERE"]
-	return where || stmt.TableExpr != nil || len(stmt.Selects)+len(stmt.Omits)+len(stmt.Joins) > 0
+	_, limit := stmt.Clauses["LIMIT"]
+	scopes := reflect.ValueOf(stmt).Elem().FieldByName("scopes")
+	return where || limit || stmt.TableExpr != nil || len(stmt.Selects)+len(stmt.Omits)+len(stmt.Joins) > 0 ||
+		scopes.IsValid() && scopes.Len() > 0
 }
 
 // getOrCreate looks, and creates what is not stored through GORM.

@@ -112,8 +112,12 @@ func (l *links) notStored(sentinel error, pairs []int, advice string) error {
 	e := l.failure(sentinel, nil, advice)
 	e.Owner = l.values(true, l.pairs[pairs[0]].element)
 	if !errors.Is(sentinel, ErrOwnerNotStored) {
+		seen := map[string]bool{}
 		for _, i := range pairs {
-			e.Targets = append(e.Targets, l.values(false, l.pairs[i].element))
+			key := l.values(false, l.pairs[i].element)
+			if text := keyText(key); !seen[text] {
+				e.Targets, seen[text] = append(e.Targets, key), true
+			}
 		}
 	}
 	return e

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -142,29 +143,57 @@ func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, er
 
 // kept is a key that the iterator may not change any more.
 func kept(key any) any {
-	switch key := key.(type) {
-	case []any:
-		return slices.Clone(key)
-	case []byte:
-		return slices.Clone(key)
+	if values, several := key.([]any); several {
+		values = slices.Clone(values)
+		for i, value := range values {
+			values[i] = kept(value)
+		}
+		return values
+	}
+	switch v := reflect.ValueOf(key); {
+	case v.Kind() == reflect.Slice && !v.IsNil(): // bytes, whatever their type
+		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(own, v)
+		return own.Interface()
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		own := reflect.New(v.Type().Elem())
+		own.Elem().Set(v.Elem())
+		return own.Interface()
 	}
 	return key
 }
 
-// sameNumber says whether a field still holds the number that it was given, if
-// both are integers: GORM cuts off what does not fit, and another row's key is
-// left.
+// sameNumber says whether a field that is an integer holds the number that it was
+// given: GORM cuts off what does not fit, and reads texts as a programmer does
+// ("010" is eight), so that another row's key would be left.
 func sameNumber(given, held reflect.Value) bool {
 	given, held = reflect.Indirect(given), reflect.Indirect(held)
-	switch {
-	case given.CanInt() && held.CanInt():
-		return given.Int() == held.Int()
-	case given.CanUint() && held.CanUint():
-		return given.Uint() == held.Uint()
-	case given.CanInt() && held.CanUint():
-		return given.Int() >= 0 && uint64(given.Int()) == held.Uint()
-	case given.CanUint() && held.CanInt():
-		return held.Int() >= 0 && given.Uint() == uint64(held.Int())
+	number, is := integer(held)
+	if !is {
+		return true
 	}
-	return true
+	same, is := integer(given)
+	switch {
+	case is:
+	case given.Kind() == reflect.String:
+		same = given.String()
+	case given.Kind() == reflect.Slice && given.Type().Elem().Kind() == reflect.Uint8:
+		same = string(given.Bytes())
+	case given.CanFloat():
+		same = strconv.FormatFloat(given.Float(), 'f', -1, 64)
+	default:
+		return true
+	}
+	return same == number
+}
+
+// integer is an integer's text.
+func integer(v reflect.Value) (string, bool) {
+	switch {
+	case v.CanInt():
+		return strconv.FormatInt(v.Int(), 10), true
+	case v.CanUint():
+		return strconv.FormatUint(v.Uint(), 10), true
+	}
+	return "", false
 }

@@ -39,14 +39,14 @@ const defaultChunk = 100_000
 // returns how far it came, with an error too: the chunks before the error are
 // linked, and nothing of the one that failed. As a pair that is linked is left
 // alone, the call can be made again from the start, or without the first
-// Progress.Pairs pairs. [ChunkSize] and [OnProgress] are its options; the others
+// Progress.Pairs pairs. In a DryRun it comes nowhere. [ChunkSize] and [OnProgress] are its options; the others
 // mean what they mean to an Append.
 //
 // It creates neither owners nor targets, runs none of their hooks, and leaves the
 // owners' update times alone; the join model's create hooks run. It returns
 // [ErrOwnerNotStored], [ErrTargetNotStored] and the other errors of an Append,
 // [ErrOption] for a model, relation or key that does not fit and for a db with
-// conditions, Select, Omit or Table, [ErrNotInUse], and the error of OnProgress.
+// conditions, Scopes, Limit, Select, Omit or Table and for [Off], [ErrNotInUse], and the error of OnProgress.
 // It is safe for concurrent use; but two transactions that make several chunks
 // each may deadlock ([ErrRetry]), as the chunks of one have no order.
 func LinkPairs[O, T any](ctx context.Context, db *gorm.DB, model any, relation string, pairs iter.Seq2[O, T], opts ...Option) (Progress, error) {
@@ -85,13 +85,16 @@ func newBulk(tx *gorm.DB, model any, relation string) (*bulk, error) {
 	}
 	tx = tx.Session(&gorm.Session{Initialized: true})
 	if narrowed(tx.Statement) {
-		return nil, fmt.Errorf("%w: LinkPairs takes a db without conditions, Select, Omit or Table", ErrOption)
+		return nil, fmt.Errorf("%w: LinkPairs takes a db without conditions, Scopes, Limit, Select, Omit or Table", ErrOption)
 	}
 	if err := tx.Statement.Parse(model); err != nil {
 		return nil, err
 	}
 	resolve(tx)
 	plugin := tx.Plugins[pluginName].(*Plugin)
+	if plugin.settings.off {
+		return nil, fmt.Errorf("%w: Off leaves nothing for LinkPairs to do", ErrOption)
+	}
 	b := &bulk{
 		links: *newLinks(tx, &taken{settings: &plugin.settings, plans: plugin.plans}, rel),
 		scratch: element{
@@ -114,7 +117,6 @@ func newBulk(tx *gorm.DB, model any, relation string) (*bulk, error) {
 // oneInsert says whether a chunk may be a transaction of one insert, to which
 // nothing can happen but what the caller would have to mend: its conflicts are
 // the pair's own and passed over, and foreign keys find ends that are not stored.
-// See [dialect.Postgres] for why the ends need no locks then.
 func (b *bulk) oneInsert() bool {
 	_, linker := b.plan.dialect.(dialect.Linker)
 	_, inside := b.db.Statement.ConnPool.(gorm.TxCommitter)
@@ -183,7 +185,9 @@ func (b *bulk) flush() error {
 	if err != nil {
 		return err
 	}
-	b.done.Pairs += int64(len(b.asked))
+	if !b.db.DryRun {
+		b.done.Pairs += int64(len(b.asked))
+	}
 	b.done.Created += more.Created
 	b.done.Revived += more.Revived
 	b.start()
@@ -272,6 +276,10 @@ func (b *bulk) insert() (created int64, err error) {
 		return 0, err
 	}
 	call.N, call.Arrays, call.Count = len(b.asked), b.arrays, true
+	// Where the table has nothing but the pair an insert that meets its key leaves
+	// nothing behind: no value of a sequence is used up, no CHECK or trigger has seen
+	// the row. Then it may find out what is linked.
+	call.Blind = len(b.plan.table.Columns) == len(b.plan.refs) && !b.plan.table.Triggers
 	call.Keys = make([][]any, len(b.plan.refs))
 	for i, ref := range b.plan.refs {
 		if b.arrays[i] == nil {

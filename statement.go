@@ -54,13 +54,12 @@ func (l *links) chunks(call *dialect.Call, f func(part *dialect.Call, from int) 
 }
 
 // databaseError wraps what the database said of a statement of the plugin's.
-// Unless it is about rows the plan may be out of date.
 func (l *links) databaseError(err error) error {
 	e := l.failure(nil, err, "")
 	if retryable(err) {
 		e.Err, e.Advice = ErrRetry, "run the transaction again"
 	}
-	if e.gormErr == nil && e.Err == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if e.Err == nil && e.gormErr == nil && outdated(err) {
 		l.forget()
 	}
 	if len(l.elements) > 0 && !l.severalOwners() {
@@ -77,6 +76,19 @@ func (l *links) createError(err error) error {
 		return err
 	}
 	return l.fail(ErrRetry, err, "run the transaction again")
+}
+
+// outdated says whether an error may be due to a plan that is older than the table:
+// by SQLSTATE 42 (a name, a privilege or a key that is no more), 0A000 (a cached
+// plan's result) and 55000 (a key that has become deferrable). Of databases that
+// have no SQLSTATE it may be any error.
+func outdated(err error) bool {
+	var state interface{ SQLState() string }
+	if !errors.As(err, &state) {
+		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
+	code := state.SQLState()
+	return strings.HasPrefix(code, "42") || code == "0A000" || code == "55000"
 }
 
 // atomically runs f in a transaction: the one there is, or else, if it is

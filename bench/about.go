@@ -72,7 +72,7 @@ func about(ctx context.Context, admin *pgx.Conn, c *runCommand, size workload.Si
 // serverAbout asks the server for its version and for the settings that the
 // figures depend on.
 func serverAbout(ctx context.Context, admin *pgx.Conn) ([][2]string, error) {
-	names := []string{"fsync", "synchronous_commit", "full_page_writes"}
+	var names []string
 	for _, s := range settings {
 		name, _, _ := strings.Cut(s, "=")
 		names = append(names, name)

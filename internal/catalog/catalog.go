@@ -19,6 +19,9 @@ type Table struct {
 	// them too.
 	CanSelect, CanLock bool
 	MaySelect          bool // it may read some of them
+	// Triggers says that the table has some of its own: they fire for a row that
+	// ON CONFLICT stops, too. Of PostgreSQL alone.
+	Triggers bool
 	// Uncommitted says that this transaction has made or altered the table or
 	// one of its keys: what was read may never come to be.
 	Uncommitted bool

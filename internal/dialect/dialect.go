@@ -67,7 +67,8 @@ type Call struct {
 	Revive []Assign // what to set in a dead row
 	Touch  []Assign // what to set in the owner, if a row was written; all rows share it
 	Quiet  bool     // nobody asks which rows were written: one row numbered 0, if any was
-	Count  bool     // but how many, of a Linker's Write: as many as the database says it has inserted
+	Count  bool     // but how many, of a Linker's Write, which locks the ends first: as many as the database says it has inserted
+	Blind  bool     // of such a Write: don't look what is linked already, the insert finds that out
 	Lock   Lock     // of a Racer's Find: what it locks
 }
 

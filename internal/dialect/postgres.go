@@ -20,15 +20,15 @@ import (
 // linked may be unlinked by another transaction before ours commits, and so may
 // one that the insert meets: that is the order "append, then delete".
 //
-// A foreign-key check is done at the end of the statement and would abort the
-// transaction if the owner or target were deleted after the snapshot. So both
-// are locked first (FOR KEY SHARE, the lock that the check itself takes, in key
-// order): a row whose deletion commits in the meantime drops out of the locked
-// set, is reported as not stored, and nothing is written. Where the statement is
-// a transaction of its own the plan leaves these locks out: the check's error
-// costs nothing there, and who asked tries again with them. Owners that the call
-// is going to update are locked as that update will (FOR NO KEY UPDATE), so that
-// all calls take an owner before its join rows.
+// A foreign-key check is done at the end of the statement, when the join rows are
+// in. It would abort the transaction if the owner or target were deleted after the
+// snapshot, and it would wait for a transaction that changes or has locked one of
+// them: which may wait for one of these join rows. So both ends are locked first
+// (FOR KEY SHARE, the lock that the check itself takes, in key order): a row whose
+// deletion commits in the meantime drops out of the locked set, is reported as not
+// stored, and nothing is written. Owners that the call is going to update are
+// locked as that update will (FOR NO KEY UPDATE). So all calls take owners and
+// targets before join rows.
 //
 // Under REPEATABLE READ and SERIALIZABLE, a conflict with a row that the
 // snapshot does not show is 40001, from the database, for the caller to retry.
@@ -61,13 +61,7 @@ func (p Postgres) Find(b clause.Builder, c *Call) error {
 func (p Postgres) Write(b clause.Builder, c *Call) error {
 	w := writer{b}
 	if c.Count {
-		p.inserted(w, c)
-		w.sql(" FROM ")
-		if err := p.rows(w, c); err != nil {
-			return err
-		}
-		p.inOrder(w, c)
-		return nil
+		return p.counted(w, c)
 	}
 	w.sql("WITH m2m_new AS (SELECT r.* FROM ")
 	if err := p.rows(w, c); err != nil {
@@ -153,6 +147,38 @@ func (p Postgres) written(w writer, c *Call, unable bool) {
 	p.inOrder(w, c)
 	p.returning(w, c)
 	w.sql(")")
+}
+
+// counted is a Write that gives no rows. An expression that nothing refers to is not
+// evaluated, so each of the locks is asked for its number of rows, once, in front of
+// the first row; what is not stored the foreign keys say.
+func (p Postgres) counted(w writer, c *Call) error {
+	w.sql("WITH m2m_new AS (SELECT r.* FROM ")
+	if err := p.rows(w, c); err != nil {
+		return err
+	}
+	if !c.Blind {
+		w.sql(" WHERE ")
+		w.notStored(c)
+	}
+	w.sql(")")
+	p.locked(w, c, c.Owner, "m2m_owners")
+	p.locked(w, c, c.Target, "m2m_targets")
+	w.sql(" ")
+	p.inserted(w, c)
+	w.sql(" FROM m2m_new")
+	next := " WHERE "
+	for _, end := range []struct {
+		Side
+		locked string
+	}{{c.Owner, "m2m_owners"}, {c.Target, "m2m_targets"}} {
+		if end.Check && end.Lock != "" {
+			w.sql(next, "(SELECT count(*) FROM ", end.locked, ") >= 0")
+			next = " AND "
+		}
+	}
+	p.inOrder(w, c)
+	return nil
 }
 
 // inserted writes an insert up to what the rows come from.

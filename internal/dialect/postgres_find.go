@@ -96,15 +96,9 @@ func (p Postgres) found(w writer, c *Call) (unable bool, err error) {
 	} else if err := p.rows(w, c); err != nil {
 		return false, err
 	}
-	w.sql(" WHERE NOT EXISTS (SELECT FROM ")
-	w.table(c.Table)
-	w.sql(" AS j WHERE ")
-	w.samePair(c)
-	if c.Dead {
-		w.sql(" AND ")
-		w.live(c.Live, "j.", true, "")
-	}
-	w.sql("))")
+	w.sql(" WHERE ")
+	w.notStored(c)
+	w.sql(")")
 	p.locked(w, c, c.Owner, "m2m_owners")
 	p.locked(w, c, c.Target, "m2m_targets")
 	unable = c.Owner.Check || c.Target.Check || c.Dead
@@ -129,6 +123,19 @@ func (p Postgres) found(w writer, c *Call) (unable bool, err error) {
 	}
 	w.sql(")")
 	return true, nil
+}
+
+// notStored is the condition that a row r, of the call, is not linked.
+func (w writer) notStored(c *Call) {
+	w.sql("NOT EXISTS (SELECT FROM ")
+	w.table(c.Table)
+	w.sql(" AS j WHERE ")
+	w.samePair(c)
+	if c.Dead {
+		w.sql(" AND ")
+		w.live(c.Live, "j.", true, "")
+	}
+	w.sql(")")
 }
 
 // source is where the rows stand whose end on a side is looked for.
