@@ -7,8 +7,8 @@ SHELL := bash
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
 GOTEST  := go test -race -count=1 -timeout=15m
 SCRIPTS := testdata/postgres
-# TiDB's module is for "make test-tidb": the others are built in seconds.
-TESTED  := $(filter-out ./compat/tidb,$(MODULES))
+# What "make test-engine" builds and runs alone.
+TESTED  := $(filter-out ./compat/tidb ./compat/gomysql,$(MODULES))
 
 # The statement coverage of the root package that "make cover" asks for.
 COVER_MIN ?= 90

@@ -3,6 +3,7 @@ package m2msafe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -77,6 +78,9 @@ func retry(db *gorm.DB, creating bool) {
 	})
 	if retryable(db.Error) {
 		a.memory.restore()
+		if !errors.Is(db.Error, ErrRetry) {
+			db.Error = fmt.Errorf("%w: %w", ErrRetry, db.Error)
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ type Engine struct {
 	Dialect string
 	// Vary is what the suite runs under besides, if anything.
 	Vary *Variant
+	// Plain is why it has not all that PostgreSQL has, if it speaks its protocol only.
+	Plain string
 	// NoLocks is why nothing can be said of it when several connections write.
 	NoLocks string
 }
@@ -109,6 +111,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
+		{"Retries", retries},
 		{"Races", races},
 		{"Regressions", regressions},
 	}

@@ -47,6 +47,11 @@ var refusedOptions = map[string][]m2msafe.Option{
 	"Through of a nil":       {m2msafe.Through((*Mark)(nil))},
 	"Through of another map": {m2msafe.Through(map[string]string{"seat": "1"})},
 	"Through of a slice":     {m2msafe.Through([]Mark{{}})},
+	"Retries(-1)":            {m2msafe.Retries(-1)},
+	"Retries twice":          {m2msafe.Retries(1), m2msafe.Retries(1)},
+	"ChunkSize(0)":           {m2msafe.ChunkSize(0)},
+	"OnProgress(nil)":        {m2msafe.OnProgress(nil)},
+	"UnknownDatabase(Lock)":  {m2msafe.UnknownDatabase(m2msafe.Lock)},
 	"several things at once": {nil, m2msafe.OnLinked(nil), m2msafe.Off(), m2msafe.Off()},
 }
 

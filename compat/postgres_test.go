@@ -39,6 +39,7 @@ func onPostgres() []Runnable {
 			return postgres.New(postgres.Config{DriverName: "postgres", DSN: dsn})
 		})},
 		{"postgres-pgbouncer", false, behindPgbouncer},
+		{"postgres-plain", false, asKin},
 	}
 	for _, version := range []string{"16", "17", "18"} {
 		cluster := server(func(ctx context.Context) (*pgcluster.Cluster, error) {
@@ -79,6 +80,27 @@ func inMode(mode pgx.QueryExecMode) func(dsn string) gorm.Dialector {
 		config.DefaultQueryExecMode = mode
 		return postgres.New(postgres.Config{Conn: stdlib.OpenDB(*config)})
 	}
+}
+
+// asKin has the server say that it is CockroachDB: it is then sent the statements of
+// PostgreSQL's kin.
+func asKin(*testing.T) Engine {
+	e := postgresEngine(pgtest.DSN, func(dsn string) gorm.Dialector {
+		config, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			panic(err) // it is a DSN of ours
+		}
+		config.RuntimeParams["search_path"] += ",pg_catalog"
+		return postgres.New(postgres.Config{Conn: stdlib.OpenDB(*config)})
+	})
+	open := e.Open
+	e.Open = func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
+		db := open(t, key, config)
+		exec(t, db, `CREATE OR REPLACE FUNCTION version() RETURNS text LANGUAGE sql AS $$ SELECT 'CockroachDB, played by ' || pg_catalog.version() $$`)
+		return db
+	}
+	e.Plain = "PostgreSQL's kin: no partial key is an arbiter, and there is nothing to lock for a join table without a key"
+	return e
 }
 
 var pooler = server(func(ctx context.Context) (*pgbouncer.Pooler, error) {
