@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
@@ -81,7 +82,11 @@ func raced(race func(t testing.TB, db *gorm.DB) []string) func(*testing.T, Engin
 // other engines there is.
 func again(db *gorm.DB, transaction func() error) error {
 	err := transaction()
-	for tries := 0; db.Name() == "mysql" && errors.Is(err, m2msafe.ErrRetry) && tries < 50; tries++ {
+	var atCommit *mysqldriver.MySQLError // of Galera
+	lost := func() bool {
+		return errors.Is(err, m2msafe.ErrRetry) || errors.As(err, &atCommit) && atCommit.Number == 1213
+	}
+	for tries := 0; db.Name() == "mysql" && lost() && tries < 50; tries++ {
 		err = transaction()
 	}
 	return err
