@@ -30,6 +30,7 @@ const (
 	settleMapName = "m2msafe:settle_map"
 	takeName      = "m2msafe:take"
 	linkName      = "m2msafe:link"
+	openName      = "m2msafe:check_open"
 	finishName    = "m2msafe:finish"
 )
 
@@ -47,7 +48,8 @@ const (
 //	m2msafe:take                   hide the many-to-many relations from GORM
 //	gorm:save_after_associations   has-one, has-many
 //	m2msafe:link                   show them again, and link
-//	gorm:after_create or _update   the owner's hooks, then COMMIT
+//	gorm:after_create or _update   the owner's hooks
+//	m2msafe:check_open, COMMIT     on Galera: is the transaction still one
 //
 // An update that does nothing but link, but can't do so in m2msafe:direct, links
 // in m2msafe:check, so that the owner's auto-update time moves only if a link did.
@@ -78,11 +80,13 @@ func register(db *gorm.DB) error {
 		{create.Before(saveAfter), settleName, settle},
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
+		{create.Before(end), openName, checkOpen},
 		{create.After(end), finishName, finishOf(true)},
 		{update.Before(first), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
+		{update.Before(end), openName, checkOpen},
 		{update.After(end), finishName, finishOf(false)},
 	}
 	var errs []error

@@ -222,7 +222,7 @@ func (l *links) getOrCreateLocked(target reflect.Value) (created bool, err error
 		n.columns = append(n.columns, dialect.Column{Name: column, Type: stored.Type})
 	}
 	n.named = true
-	of, err := l.productOf()
+	of, err := l.plans.productOf(l.db)
 	if err != nil {
 		return false, l.fail(nil, err, "the catalogue of the database could not be read")
 	}

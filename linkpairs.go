@@ -229,7 +229,16 @@ func (b *bulk) chunk() (Progress, error) {
 	if _, inside := b.db.Statement.ConnPool.(gorm.TxCommitter); inside {
 		err = try()
 	} else {
-		err = b.settings.again(b.db.Statement.Context, try)
+		var links told
+		b.db.Statement.Settings.Store(tryKey, &links)
+		err = b.settings.again(b.db.Statement.Context, func() error {
+			links.forget()
+			return try()
+		})
+		b.db.Statement.Settings.Delete(tryKey)
+		if err == nil {
+			links.stand()
+		}
 	}
 	if err != nil {
 		return Progress{}, err

@@ -178,7 +178,7 @@ func (l *links) plannedModel() error {
 		l.plan = p.(*plan)
 		return nil
 	}
-	of, err := l.productOf()
+	of, err := l.plans.productOf(l.db)
 	if err != nil {
 		return l.fail(nil, err, "the catalogue of the database could not be read")
 	}

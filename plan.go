@@ -98,7 +98,7 @@ func (l *links) forget() { l.plans.made.Delete(l.planKey()) }
 
 func (l *links) makePlan() (*plan, error) {
 	join := l.rel.JoinTable
-	of, err := l.productOf()
+	of, err := l.plans.productOf(l.db)
 	if err != nil {
 		return nil, err
 	}

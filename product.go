@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
@@ -14,25 +15,32 @@ import (
 // product is the database that really is behind one of GORM's dialects.
 type product struct {
 	dialect.Dialect
+	galera   bool
 	describe func(query catalog.Query, s *schema.Schema, quoted string) (*catalog.Table, error)
 }
 
 // productOf asks the database for what it is, once a dialector.
-func (l *links) productOf() (*product, error) {
-	key := any(l.db.Dialector.Name())
-	if t := reflect.TypeOf(l.db.Dialector); t.Kind() == reflect.Pointer {
-		key = l.db.Dialector
+func (p *plans) productOf(db *gorm.DB) (*product, error) {
+	key := any(db.Dialector.Name())
+	if t := reflect.TypeOf(db.Dialector); t.Kind() == reflect.Pointer {
+		key = db.Dialector
 	}
-	if p, ok := l.plans.products.Load(key); ok {
-		return p.(*product), nil
+	if known, ok := p.products.Load(key); ok {
+		return known.(*product), nil
 	}
-	version, err := catalog.Version(querier(l.db), l.db.Dialector.Name())
+	query := querier(db)
+	version, err := catalog.Version(query, db.Dialector.Name())
 	if err != nil {
 		return nil, err
 	}
-	p := productNamed(l.db.Dialector.Name(), version)
-	l.plans.products.Store(key, p)
-	return p, nil
+	made := productNamed(db.Dialector.Name(), version)
+	if strings.Contains(version, "MariaDB") {
+		if made.galera, err = catalog.Galera(query); err != nil {
+			return nil, err
+		}
+	}
+	p.products.Store(key, made)
+	return made, nil
 }
 
 // productNamed is the product that has a name in GORM and calls itself version. Of
@@ -46,23 +54,23 @@ func productNamed(name, version string) *product {
 	d := dialect.Of(name)
 	switch {
 	case name == "postgres" && (strings.HasPrefix(version, "CockroachDB") || strings.Contains(version, "-YB-") || strings.HasSuffix(version, " Citus")):
-		return &product{dialect.PostgresPlain{}, func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
+		return &product{Dialect: dialect.PostgresPlain{}, describe: func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
 			return catalog.PostgresPlain(q, quoted)
 		}}
 	case name == "postgres":
-		return &product{d, func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
+		return &product{Dialect: d, describe: func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
 			return catalog.Postgres(q, quoted)
 		}}
 	case name == "mysql":
-		return &product{dialect.MySQL{ForUpdate: strings.Contains(version, "TiDB")}, func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
+		return &product{Dialect: dialect.MySQL{ForUpdate: strings.Contains(version, "TiDB")}, describe: func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
 			return catalog.MySQL(q, s.Table, s.DBNames)
 		}}
 	case name == "sqlserver":
-		return &product{d, func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
+		return &product{Dialect: d, describe: func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
 			return catalog.SQLServer(q, quoted)
 		}}
 	default:
-		return &product{d, func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
+		return &product{Dialect: d, describe: func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
 			return catalog.SQLite(q, s.Table, s.DBNames)
 		}}
 	}
@@ -71,7 +79,7 @@ func productNamed(name, version string) *product {
 // describe reads a table from the catalogue, on the statement's own connection:
 // what its transaction has made is there.
 func (l *links) describe(s *schema.Schema) (*catalog.Table, error) {
-	p, err := l.productOf()
+	p, err := l.plans.productOf(l.db)
 	if err != nil {
 		return nil, err
 	}

@@ -116,8 +116,39 @@ func (l *links) tell() error {
 			}
 		}
 	}
-	if l.settings.report != nil {
+	if l.settings.report == nil {
+		return nil
+	}
+	// A transaction that may be run again is told of when it stands.
+	if t, ok := l.db.Statement.Settings.Load(tryKey); ok {
+		t.(*told).add(l.settings.report, all)
+	} else {
 		l.settings.report.add(all)
 	}
 	return nil
 }
+
+// tryKey is where a statement's Settings, which nested ones inherit, keep what is to
+// be told of it.
+const tryKey = "m2msafe:told"
+
+// told are links that are not stored for good.
+type told struct {
+	reports []*Report
+	links   [][]Link
+}
+
+func (t *told) add(to *Report, links []Link) {
+	t.reports, t.links = append(t.reports, to), append(t.links, links)
+}
+
+// stand says that they are.
+func (t *told) stand() {
+	for i, report := range t.reports {
+		report.add(t.links[i])
+	}
+	t.forget()
+}
+
+// forget says that they never will be.
+func (t *told) forget() { *t = told{} }

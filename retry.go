@@ -24,6 +24,7 @@ const defaultRetries = 10
 type attempt struct {
 	statement *gorm.DB
 	memory    memory
+	told      told
 }
 
 // attemptKey is where a statement keeps its attempt, nil if it is one already.
@@ -42,6 +43,7 @@ func remember(db *gorm.DB, t *taken) {
 	a := &attempt{statement: db.Session(&gorm.Session{Initialized: true})}
 	a.memory.keepAll(db.Statement)
 	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
+	db.Statement.Settings.Store(tryKey, &a.told)
 }
 
 // rememberCreate is the step of the create processor.
@@ -55,7 +57,16 @@ func rememberCreate(db *gorm.DB) {
 func retry(db *gorm.DB, creating bool) {
 	value, _ := db.Statement.Settings.LoadAndDelete(attemptKey{db.Statement})
 	a, ok := value.(*attempt)
-	if !ok || a == nil || !retryable(db.Error) {
+	if !ok || a == nil {
+		return
+	}
+	db.Statement.Settings.Delete(tryKey)
+	defer func() {
+		if db.Error == nil {
+			a.told.stand()
+		}
+	}()
+	if !retryable(db.Error) {
 		return
 	}
 	processor := db.Callback().Update()
@@ -70,8 +81,10 @@ func retry(db *gorm.DB, creating bool) {
 			return err
 		}
 		a.memory.restore()
+		a.told.forget()
 		try := a.statement.Session(&gorm.Session{Initialized: true})
 		try.Statement.Settings.Store(attemptKey{try.Statement}, (*attempt)(nil))
+		try.Statement.Settings.Store(tryKey, &a.told)
 		try = processor.Execute(try)
 		db.RowsAffected = try.RowsAffected
 		return try.Error
@@ -108,6 +121,9 @@ func (s *settings) again(ctx context.Context, try func() error) error {
 // deadlock_detected. Others are told by what their error values look like, as an
 // import of every driver would be the alternative.
 func retryable(err error) bool {
+	if errors.Is(err, errEnded) {
+		return true
+	}
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		return state.SQLState() == "40001" || state.SQLState() == "40P01"

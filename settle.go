@@ -23,6 +23,7 @@ type creation struct {
 	links  *links
 	plain  bool           // there is no natural key to settle it by
 	before map[any][]bool // of each target, which of the database's columns were zero
+	alone  int            // how often a single one was inserted again: see again
 }
 
 // defaults are the columns that the database fills in and GORM reads back.

@@ -31,6 +31,10 @@ func (c *creation) settleRace(db *gorm.DB) error {
 	return nil
 }
 
+// maxAlone is how often a single target is inserted again that no natural key of its
+// explains.
+const maxAlone = 3
+
 // again ends an insert of targets that has failed, and returns those that this
 // call has inserted in the end.
 func (c *creation) again(db *gorm.DB, targets []reflect.Value, failed error) (won []reflect.Value, err error) {
@@ -57,6 +61,11 @@ func (c *creation) again(db *gorm.DB, targets []reflect.Value, failed error) (wo
 	case len(left) == 0:
 		return nil, nil
 	case len(left) < len(targets):
+		return c.insert(db, left)
+	case len(left) == 1 && c.alone < maxAlone:
+		// A number that two nodes of a cluster have given out ends that way too. The
+		// next one is another.
+		c.alone++
 		return c.insert(db, left)
 	case len(left) == 1:
 		err := c.links.failure(ErrTargetNotStored, failed, "it could not be created: another row has one of its unique values")
@@ -85,6 +94,7 @@ func (c *creation) insert(db *gorm.DB, targets []reflect.Value) (won []reflect.V
 	db.Error = nil
 	switch {
 	case failed == nil:
+		c.alone = 0
 		return targets, c.readBack(db)
 	case violates(c.links.db, failed, gorm.ErrDuplicatedKey):
 		return c.again(db, targets, failed)

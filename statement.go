@@ -106,7 +106,7 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 		outer := l.db.Statement.ConnPool
 		l.db.Statement.ConnPool = tx.Statement.ConnPool
 		defer func() { l.db.Statement.ConnPool = outer }()
-		return f()
+		return ended(l.db, l.plans, f())
 	})
 }
 

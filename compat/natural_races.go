@@ -203,7 +203,9 @@ func lostRace(t *testing.T, e Engine) {
 				require.Equal(t, []string{"a|winner", "b|in memory", "c|winner", "d|in memory"},
 					rows(t, db, `SELECT name, note FROM topics WHERE name IN ('a', 'b', 'c', 'd') ORDER BY 1`))
 				require.Len(t, report.Created(), 5)
-				require.Equal(t, []string{"AfterCreate b", "AfterCreate d", "AfterSave b", "AfterSave d"}, log.heard()[:4], "losers were not created")
+				if !clustered(db) { // where the race may be lost at the COMMIT, and the hooks run again
+					require.Equal(t, []string{"AfterCreate b", "AfterCreate d", "AfterSave b", "AfterSave d"}, log.heard()[:4], "losers were not created")
+				}
 				require.Contains(t, log.heard(), "BeforeCreate a")
 			})
 		}
@@ -227,6 +229,9 @@ func lostToDead(t *testing.T, e Engine) {
 // Stock GORM aborts the transaction.
 func lostInside(t *testing.T, e Engine) {
 	db := desk(t, e.DB(t), byName)
+	if clustered(db) {
+		t.Skip("a race that is lost to another node is the transaction's end")
+	}
 	on, elems := intruded(e, db, winners), topics("d", "c", "s1", "b", "a")
 	require.ErrorIs(t, on.Transaction(func(tx *gorm.DB) error {
 		require.NoError(t, addTopics(tx, 1, elems...))

@@ -19,6 +19,7 @@ func rides(t testing.TB, db *gorm.DB) {
 
 // Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20 (duplicates).
 func raceNoUniqueKey(t testing.TB, db *gorm.DB) (problems []string) {
+	unguarded(t, db)
 	rides(t, db)
 	for round := range 5 {
 		problems = append(problems, rush(func(int) error { return link(db, uint(round%3+1), 5, 1, 4, 2, 3) })...)
@@ -29,6 +30,7 @@ func raceNoUniqueKey(t testing.TB, db *gorm.DB) (problems []string) {
 // Stock GORM: PostgreSQL 20 of 20, SQLite 20 of 20 (duplicates, and on PostgreSQL
 // 40P01).
 func raceNoUniqueKeyBothSides(t testing.TB, db *gorm.DB) (problems []string) {
+	unguarded(t, db)
 	rides(t, db)
 	problems = rush(func(writer int) error {
 		for _, n := range rand.Perm(5) {
@@ -57,7 +59,9 @@ func raceSoftDelete(t testing.TB, db *gorm.DB) (problems []string) {
 		problems = append(problems, rush(func(writer int) error {
 			for range 3 {
 				article := Article{ID: uint(rand.IntN(3) + 1)}
-				if err := db.Model(&article).Association("Publications").Delete(publications(uint(writer%5 + 1))); err != nil {
+				if err := elsewhere(db, func() error {
+					return db.Model(&article).Association("Publications").Delete(publications(uint(writer%5 + 1)))
+				}); err != nil {
 					return err
 				}
 				if err := link(db, article.ID, 5, 3, 1); err != nil {
@@ -102,7 +106,7 @@ func raceReplace(t testing.TB, db *gorm.DB) (problems []string) {
 	for range raceRounds {
 		exec(t, db, `DELETE FROM reader_books WHERE book_id <= 50`)
 		problems = append(problems, rush(func(int) error {
-			return db.Model(&Reader{ID: 1}).Association("Books").Replace(booksOf(100, 0))
+			return elsewhere(db, func() error { return db.Model(&Reader{ID: 1}).Association("Books").Replace(booksOf(100, 0)) })
 		})...)
 		problems = append(problems, counted(t, db, "reader_books", readerPair, 100)...)
 		exec(t, db, `DELETE FROM reader_books`)
@@ -130,8 +134,10 @@ func raceInTransaction(t testing.TB, db *gorm.DB) (problems []string) {
 	library(t, db, raceRounds, 200)
 	for round := range raceRounds {
 		problems = append(problems, rush(func(writer int) error {
-			return db.Transaction(func(tx *gorm.DB) error {
-				return tx.Model(&Reader{ID: uint(round + 1)}).Association("Books").Append(booksOf(200, 0))
+			return elsewhere(db, func() error {
+				return db.Transaction(func(tx *gorm.DB) error {
+					return tx.Model(&Reader{ID: uint(round + 1)}).Association("Books").Append(booksOf(200, 0))
+				})
 			})
 		})...)
 	}

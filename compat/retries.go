@@ -37,7 +37,7 @@ type (
 	}
 )
 
-// losses says how often the hook of a context's players loses.
+// losses says how often the hook of a context's player a loses.
 type losses struct {
 	left, seen int
 	err        error
@@ -50,9 +50,9 @@ func (l *losses) on(db *gorm.DB) *gorm.DB {
 }
 
 // AfterCreate is when keys are in memory.
-func (*Player) AfterCreate(tx *gorm.DB) error {
+func (p *Player) AfterCreate(tx *gorm.DB) error {
 	l, _ := tx.Statement.Context.Value(lossesKey{}).(*losses)
-	if l == nil {
+	if l == nil || p.Name != "a" {
 		return nil
 	}
 	l.seen++
@@ -111,7 +111,7 @@ func retryAppend(t *testing.T, e Engine) {
 	require.Equal(t, []string{"old|a", "old|b", "old|old"}, rosters(t, db, a, b))
 	require.Len(t, team.Players, 3)
 	require.Equal(t, "3", tally(t, db, "players"))
-	require.Greater(t, l.seen, 3, "the hooks ran again")
+	require.Equal(t, 3, l.seen, "the hooks ran again")
 }
 
 func retryForms(t *testing.T, e Engine) {
@@ -125,9 +125,6 @@ func retryForms(t *testing.T, e Engine) {
 		"Replace": func(db *gorm.DB, p *Player) error { return db.Model(&Team{ID: 1}).Association("Players").Replace(p) },
 		"several": func(db *gorm.DB, p *Player) error {
 			return db.Create([]*Team{{Name: "old", Players: []*Player{p}}, {Name: "none"}}).Error
-		},
-		"in batches": func(db *gorm.DB, p *Player) error {
-			return db.CreateInBatches([]*Team{{Name: "none"}, {Name: "old", Players: []*Player{p}}}, 1).Error
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,6 +163,9 @@ func retryInside(t *testing.T, e Engine) {
 		return l.on(tx).Create(newTeam()).Error
 	}), errLost{})
 	require.Equal(t, 1, l.seen)
+	require.Equal(t, "1", tally(t, db, "teams"))
+	l.left = 1 // GORM's transaction around all batches is as a caller's
+	require.ErrorIs(t, l.on(db).CreateInBatches([]*Team{{Name: "none"}, newTeam()}, 1).Error, errLost{})
 	require.Equal(t, "1", tally(t, db, "teams"))
 }
 

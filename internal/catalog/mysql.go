@@ -120,3 +120,22 @@ func orZero(size string) string {
 	}
 	return size
 }
+
+// Galera says whether a MariaDB server is a node of a Galera cluster.
+func Galera(query Query) (on bool, err error) {
+	rows, err := query("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'")
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var name, value string
+		err := rows.Scan(&name, &value)
+		on = value == "ON" || value == "1"
+		return err
+	})
+	return on, err
+}
+
+// InTransaction says whether the connection to a MariaDB server is in a transaction.
+func InTransaction(query Query) (open bool, err error) {
+	rows, err := query("SELECT @@in_transaction")
+	err = scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&open) })
+	return open, err
+}
