@@ -24,8 +24,8 @@ type Engine struct {
 	Dialect string
 	// Vary is what the suite runs under besides, if anything.
 	Vary *Variant
-	// Plain is why it has not all that PostgreSQL has, if it speaks its protocol only.
-	Plain string
+	// Without are groups that are left out, with the reason.
+	Without map[string]string
 	// NoLocks is why nothing can be said of it when several connections write.
 	NoLocks string
 }
@@ -119,6 +119,9 @@ func Exercise(t *testing.T, e Engine) {
 		t.Run(g.name, func(t *testing.T) {
 			if e.NoLocks != "" && g.name == "Races" {
 				t.Skip(e.NoLocks)
+			}
+			if why := e.Without[g.name]; why != "" {
+				t.Skip(why)
 			}
 			for _, b := range g.behaviours {
 				t.Run(b.name, func(t *testing.T) { b.run(t, e) })

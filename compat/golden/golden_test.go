@@ -117,7 +117,9 @@ func (s *server) answer(query string, args []any) ([]string, [][]any) {
 			}
 		}
 		return []string{"name", "column", "prefix"}, rows
-	case strings.Contains(query, "m2m_n"): // a lookup by name: stored under 7
+	case strings.Contains(query, "AS isolation"):
+		return []string{"isolation", "slot"}, nil
+	case strings.Contains(query, "AS m2m_n,"): // a lookup by name: stored under 7
 		return []string{"m2m_n", "m2m_s", "id", "name"}, [][]any{{int64(1), "e", int64(7), "go"}}
 	}
 	if len(s.state) > 0 && s.state[0] != "" {

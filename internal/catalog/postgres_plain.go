@@ -5,8 +5,9 @@ import "database/sql"
 // The parts of pg_catalog that CockroachDB, YugabyteDB and Citus document. An
 // expression of an index has no column.
 const (
-	plainColumns = `SELECT a.attname, format_type(a.atttypid, NULL), has_table_privilege(a.attrelid, 'SELECT')
-FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+	plainColumns = `SELECT a.attname, format_type(a.atttypid, CASE WHEN t.typcategory IN ('D', 'N', 'T') THEN a.atttypmod ELSE -1 END),
+has_table_privilege(a.attrelid, 'SELECT')
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 	plainKeys = `SELECT k.relname, i.indisprimary, NOT i.indimmediate, coalesce(pg_get_expr(i.indpred, i.indrelid), ''), coalesce(a.attname, '')
 FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
 CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS u (attnum, ord)
