@@ -87,6 +87,9 @@ func columnsOf(model func(Parcel) any) func(*testing.T, Engine) {
 				require.True(t, due.Equal(*got.Due))
 				got.Due = want.Due
 			}
+			if strings.HasPrefix(e.Name, "sqlite-glebarez") {
+				got.Empty = append([]byte{}, got.Empty...) // the driver reads an empty blob as nil
+			}
 			got.Code = strings.TrimSpace(got.Code) // char(4) pads
 			require.Equal(t, want, got)
 		}

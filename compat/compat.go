@@ -24,6 +24,10 @@ type Engine struct {
 	Dialect string
 	// Vary is what the suite runs under besides, if anything.
 	Vary *Variant
+	// Untyped is why the driver does not know the types of parameters, if it doesn't.
+	Untyped string
+	// Unprepared is why gorm.Config's PrepareStmt can't be set.
+	Unprepared string
 	// Without are groups that are left out, with the reason.
 	Without map[string]string
 	// NoLocks is why nothing can be said of it when several connections write.
@@ -33,6 +37,8 @@ type Engine struct {
 // Variant is how an app has set GORM up, whatever its calls.
 type Variant struct {
 	Config func(*gorm.Config)
+	// Breaks are behaviours that it does not have, with the reason.
+	Breaks map[string]string
 	// Before and After run before and after m2msafe is put in use.
 	Before, After func(t testing.TB, db *gorm.DB)
 }
@@ -72,6 +78,9 @@ func (e Engine) At(t testing.TB, key string, config *gorm.Config, opts ...m2msaf
 	t.Helper()
 	if e.Vary == nil {
 		e.Vary = &Variant{}
+	}
+	if config.PrepareStmt && e.Unprepared != "" {
+		t.Skip(e.Unprepared)
 	}
 	if e.Vary.Config != nil {
 		e.Vary.Config(config)
@@ -124,7 +133,12 @@ func Exercise(t *testing.T, e Engine) {
 				t.Skip(why)
 			}
 			for _, b := range g.behaviours {
-				t.Run(b.name, func(t *testing.T) { b.run(t, e) })
+				t.Run(b.name, func(t *testing.T) {
+					if e.Vary != nil && e.Vary.Breaks[b.name] != "" {
+						t.Skip(e.Vary.Breaks[b.name])
+					}
+					b.run(t, e)
+				})
 			}
 		})
 	}

@@ -71,6 +71,11 @@ func keys[N, K any](key func(*N) *K, all ...K) func(*testing.T, Engine) {
 		db := e.DB(t)
 		if _, dates := any(new(N)).(*dateNode); dates && db.Name() == "mysql" {
 			t.Skip("go-sql-driver sends times in UTC, and a date with them")
+		} else if dates && e.Untyped != "" {
+			t.Skip(e.Untyped + ": a time is sent as one with a zone, and a date is that of the session's")
+		}
+		if _, times := any(new(N)).(*timeNode); times && strings.HasSuffix(e.Name, "-pq") {
+			t.Skip("lib/pq rounds a time to microseconds, pgx and the plugin cut it off there: a key beyond them is another")
 		}
 		if e.postgres() {
 			exec(t, db, `CREATE TYPE mood AS ENUM ('happy', 'so so', '"sad", {not}')`)

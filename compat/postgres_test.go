@@ -32,9 +32,9 @@ func onPostgres() []Runnable {
 			}}
 			return e
 		}},
-		{"postgres-extended", false, postgresBy(inMode(pgx.QueryExecModeExec))},
+		{"postgres-extended", false, untyped(postgresBy(inMode(pgx.QueryExecModeExec)))},
 		{"postgres-described", false, postgresBy(inMode(pgx.QueryExecModeCacheDescribe))},
-		{"postgres-simple", false, postgresBy(inMode(pgx.QueryExecModeSimpleProtocol))},
+		{"postgres-simple", false, untyped(postgresBy(inMode(pgx.QueryExecModeSimpleProtocol)))},
 		{"postgres-pq", false, postgresBy(func(dsn string) gorm.Dialector {
 			return postgres.New(postgres.Config{DriverName: "postgres", DSN: dsn})
 		})},
@@ -82,6 +82,15 @@ func inMode(mode pgx.QueryExecMode) func(dsn string) gorm.Dialector {
 	}
 }
 
+// untyped says that pgx is in a mode in which it does not ask for types.
+func untyped(start func(*testing.T) Engine) func(*testing.T) Engine {
+	return func(t *testing.T) Engine {
+		e := start(t)
+		e.Untyped = "in this mode pgx does not ask the server for the types of parameters"
+		return e
+	}
+}
+
 // asKin has the server say that it is CockroachDB: it is then sent the statements of
 // PostgreSQL's kin.
 func asKin(*testing.T) Engine {
@@ -122,7 +131,7 @@ func behindPgbouncer(t *testing.T) Engine {
 	pooled = behind(t)
 	port := pooler(t).Port()
 	admin := adminOf(t, pooled.DSN())
-	return postgresEngine(func(t testing.TB) string {
+	e := postgresEngine(func(t testing.TB) string {
 		database := "t_" + strings.ToLower(rand.Text())
 		_, err := admin.Exec("CREATE DATABASE " + database)
 		require.NoError(t, err)
@@ -139,6 +148,8 @@ func behindPgbouncer(t *testing.T) Engine {
 		config.Port, config.Database, config.DefaultQueryExecMode = port, database, pgx.QueryExecModeExec
 		return postgres.New(postgres.Config{Conn: stdlib.OpenDB(*config)})
 	})
+	e.Unprepared = "pgbouncer 1.18 in transaction mode has no prepared statements: PrepareStmt does not work behind it"
+	return untyped(func(*testing.T) Engine { return e })(t)
 }
 
 // adminOf is a pool to a server, until the test ends.

@@ -28,7 +28,7 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	if port, err = throwaway.FreePort(); err != nil {
 		return 0, err
 	}
-	provider := memory.NewDBProvider()
+	provider := memory.NewDBProviderWithOpts(memory.NativeIndexProvider(true)).(*memory.DbProvider) // foreign keys need them
 	s, err := server.NewServer(server.Config{Protocol: "tcp", Address: fmt.Sprintf("127.0.0.1:%d", port)},
 		sqle.NewDefault(provider), sql.NewContext, memory.NewSessionBuilder(provider), nil)
 	if err != nil {

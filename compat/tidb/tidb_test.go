@@ -4,7 +4,6 @@ package tidb
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/compat"
+	"github.com/m2msafe/m2msafe/internal/throwaway"
 )
 
 // TestMain ends what TiDB leaves behind with the process.
@@ -25,9 +25,12 @@ func TestMain(m *testing.M) { os.Exit(m.Run()) }
 // serve starts the one server of the process, whose state is global.
 var serve = sync.OnceValues(func() (port int, err error) {
 	cfg := config.NewConfig()
-	cfg.Host, cfg.Port, cfg.Status.ReportStatus = "127.0.0.1", 0, false
+	if port, err = throwaway.FreePort(); err != nil {
+		return 0, err
+	}
+	cfg.Host, cfg.Port, cfg.Status.ReportStatus = "127.0.0.1", uint(port), false
 	cfg.Socket = ""
-	cfg.Store = config.StoreTypeUniStore
+	cfg.Store = "unistore"
 	cfg.Security.AutoTLS = false
 	cfg.Log.Level = "error"
 	if cfg.TempDir, err = os.MkdirTemp("", "m2msafe-tidb-"); err != nil {
@@ -54,7 +57,7 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	domain.InfoSyncer().SetSessionManager(s)
 	go func() { _ = s.Run(nil) }()
 	<-started
-	return s.ListenAddr().(*net.TCPAddr).Port, nil
+	return port, nil
 })
 
 // TestEngine runs the suite in both modes of transactions.

@@ -100,6 +100,9 @@ func (w writer) scalar(column Column, v any) error {
 	} else {
 		w.bind(s)
 	}
+	if column.Type == "bytea" { // lib/pq would take the text for the bytes
+		w.sql("::text")
+	}
 	w.sql("::", column.Type)
 	return nil
 }
