@@ -2,11 +2,14 @@ package m2msafe
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"github.com/m2msafe/m2msafe/internal/catalog"
 )
 
 // visitedKey is where a call keeps the targets that it has saved, through all
@@ -119,4 +122,25 @@ func (l *links) hasAssociations(target reflect.Value) bool {
 		}
 	}
 	return false
+}
+
+// nothing passes over targets that are stored, unless a deferrable key forbids
+// that (55000).
+func (l *links) nothing() *clause.OnConflict {
+	if l.plan.target != nil && slices.ContainsFunc(l.plan.target.Keys, func(k catalog.Key) bool { return k.Deferrable }) {
+		return nil
+	}
+	return &clause.OnConflict{DoNothing: true}
+}
+
+// upsert is what GORM's create of associations does on a conflict.
+func (l *links) upsert() *clause.OnConflict {
+	if !l.db.FullSaveAssociations {
+		return l.nothing()
+	}
+	onConflict := &clause.OnConflict{UpdateAll: true}
+	for _, name := range l.rel.FieldSchema.PrimaryFieldDBNames {
+		onConflict.Columns = append(onConflict.Columns, clause.Column{Name: name})
+	}
+	return onConflict
 }

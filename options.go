@@ -247,27 +247,6 @@ func Retries(n int) Option {
 	}
 }
 
-// UnknownDatabase says what db.Use does with a GORM dialect that the plugin has no
-// statements for. For [New] only.
-//
-// [Ignore], the default: db.Use succeeds, warns through GORM's logger, and leaves
-// many-to-many writes to stock GORM; calls made through [With] fail with
-// [ErrUnsupportedDatabase].
-//
-// [Refuse]: db.Use fails with [ErrUnsupportedDatabase].
-func UnknownDatabase(p Policy) Option {
-	return func(s *settings) error {
-		if p != Ignore && p != Refuse {
-			return fmt.Errorf("%w: UnknownDatabase takes Ignore or Refuse", ErrOption)
-		}
-		if s.perCall {
-			return fmt.Errorf("%w: UnknownDatabase belongs to New: With comes after db.Use", ErrOption)
-		}
-		s.unknownDatabase = p
-		return s.once("UnknownDatabase")
-	}
-}
-
 // ChunkSize is how many pairs [LinkPairs] writes at a time: from 1 up, 100,000 by
 // default. For [With] and LinkPairs only; other calls don't look at it.
 func ChunkSize(pairs int) Option {

@@ -62,3 +62,24 @@ func dialectOf(db *gorm.DB) dialect.Dialect { return dialect.Of(db.Dialector.Nam
 func unsupported(db *gorm.DB) error {
 	return fmt.Errorf("%w: %q", ErrUnsupportedDatabase, db.Dialector.Name())
 }
+
+// UnknownDatabase says what db.Use does with a GORM dialect that the plugin has no
+// statements for. For [New] only.
+//
+// [Ignore], the default: db.Use succeeds, warns through GORM's logger, and leaves
+// many-to-many writes to stock GORM; calls made through [With] fail with
+// [ErrUnsupportedDatabase].
+//
+// [Refuse]: db.Use fails with [ErrUnsupportedDatabase].
+func UnknownDatabase(p Policy) Option {
+	return func(s *settings) error {
+		if p != Ignore && p != Refuse {
+			return fmt.Errorf("%w: UnknownDatabase takes Ignore or Refuse", ErrOption)
+		}
+		if s.perCall {
+			return fmt.Errorf("%w: UnknownDatabase belongs to New: With comes after db.Use", ErrOption)
+		}
+		s.unknownDatabase = p
+		return s.once("UnknownDatabase")
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
-	"github.com/m2msafe/m2msafe/internal/catalog"
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
 
@@ -259,27 +258,6 @@ func (l *links) createTargets(targets []reflect.Value, onConflict *clause.OnConf
 		tx = tx.Create(rows.Interface())
 	}
 	return l.createError(tx.Error)
-}
-
-// nothing passes over targets that are stored, unless a deferrable key forbids
-// that (55000).
-func (l *links) nothing() *clause.OnConflict {
-	if l.plan.target != nil && slices.ContainsFunc(l.plan.target.Keys, func(k catalog.Key) bool { return k.Deferrable }) {
-		return nil
-	}
-	return &clause.OnConflict{DoNothing: true}
-}
-
-// upsert is what GORM's create of associations does on a conflict.
-func (l *links) upsert() *clause.OnConflict {
-	if !l.db.FullSaveAssociations {
-		return l.nothing()
-	}
-	onConflict := &clause.OnConflict{UpdateAll: true}
-	for _, name := range l.rel.FieldSchema.PrimaryFieldDBNames {
-		onConflict.Columns = append(onConflict.Columns, clause.Column{Name: name})
-	}
-	return onConflict
 }
 
 // keyOf is a text of a target's reference values, empty if it has none.
