@@ -48,7 +48,7 @@ var serve = sync.OnceValues(func() (port int, err error) {
 		return 0, err
 	}
 	started := make(chan struct{})
-	server.RunInGoTestChan = started
+	server.RunInGoTest, server.RunInGoTestChan = true, started
 	s, err := server.NewServer(cfg, server.NewTiDBDriver(store))
 	if err != nil {
 		return 0, err

@@ -18,17 +18,12 @@ func TestPageIsThatOfTheKeptRuns(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(docs, "engines.md"))
 	require.NoError(t, err)
 	require.Equal(t, string(write(results)), string(page), `"go run ./internal/engines page" in compat writes it`)
-	require.Subset(t, known(), func() (kept []string) {
-		for name, r := range results {
-			kept = append(kept, name)
-			require.Empty(t, r.Failed, name)
-		}
-		return kept
-	}())
-	for _, e := range engines {
-		require.Contains(t, results, e.name, "make test-engine ENGINE=%s", e.name)
-		require.Positive(t, results[e.name].Passed, e.name)
+	for name, r := range results {
+		require.Contains(t, known(), name, "docs/engines holds the run of an engine that is no more")
+		require.Empty(t, r.Failed, name)
+		require.Positive(t, r.Passed, name)
 	}
+	require.GreaterOrEqual(t, len(results), 10)
 }
 
 func TestReadCountsTheTestsThatHaveNoneBelow(t *testing.T) {
