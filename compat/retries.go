@@ -22,6 +22,7 @@ var retries = []behaviour{
 	{"a transaction of the caller's is the caller's to run again", retryInside},
 	{"no try is made once the context has ended", retryContext},
 	{"another error is not tried again", retryOther},
+	{"a report is of the try that stands", retryReport},
 	{"a statement of the database's that lost is run again", retryReal},
 }
 
@@ -40,6 +41,7 @@ type (
 // losses says how often the hook of a context's player a loses.
 type losses struct {
 	left, seen int
+	late       bool // it is the hook of the team, behind the links
 	err        error
 }
 
@@ -52,9 +54,22 @@ func (l *losses) on(db *gorm.DB) *gorm.DB {
 // AfterCreate is when keys are in memory.
 func (p *Player) AfterCreate(tx *gorm.DB) error {
 	l, _ := tx.Statement.Context.Value(lossesKey{}).(*losses)
-	if l == nil || p.Name != "a" {
+	if l == nil || l.late || p.Name != "a" {
 		return nil
 	}
+	return l.lose()
+}
+
+// AfterSave is when links are written.
+func (*Team) AfterSave(tx *gorm.DB) error {
+	l, _ := tx.Statement.Context.Value(lossesKey{}).(*losses)
+	if l == nil || !l.late {
+		return nil
+	}
+	return l.lose()
+}
+
+func (l *losses) lose() error {
 	l.seen++
 	if l.left == 0 {
 		return nil
@@ -191,6 +206,19 @@ func retryOther(t *testing.T, e Engine) {
 	db, l := teams(t, e), &losses{left: 100, err: errHook}
 	require.ErrorIs(t, l.on(db).Create(newTeam()).Error, errHook)
 	require.Equal(t, 99, l.left)
+}
+
+func retryReport(t *testing.T, e Engine) {
+	db, l, team := teams(t, e), &losses{left: 2, late: true, err: errLost{}}, newTeam()
+	var report m2msafe.Report
+	on := m2msafe.With(l.on(db), m2msafe.ReportTo(&report))
+	require.NoError(t, on.Create(team).Error)
+	require.Len(t, report.Created(), 2)
+	require.Len(t, report.Links(), 2)
+	l.left = 100
+	require.ErrorIs(t, m2msafe.With(on, m2msafe.Retries(2)).Create(newTeam()).Error, m2msafe.ErrRetry)
+	require.Len(t, report.Links(), 2)
+	require.Equal(t, []string{"new|a", "new|b"}, rosters(t, db, team.Players...))
 }
 
 // The first two inserts into the join table lose: what a sequence gives is not taken
