@@ -26,9 +26,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	// GORM's cache of prepared statements has a goroutine that nothing ends.
-	lru := goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1")
-	if err := goleak.Find(lru); err != nil {
+	if err := goleak.Find(
+		// What nothing ends: of GORM's cache of prepared statements, and of the plugin for
+		// Prometheus.
+		goleak.IgnoreTopFunction("gorm.io/gorm/internal/lru.NewLRU[...].func1"),
+		goleak.IgnoreTopFunction("gorm.io/plugin/prometheus.(*Prometheus).Initialize.func1.1"),
+	); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 
@@ -19,7 +20,11 @@ import (
 func usePlugins(t testing.TB, db *gorm.DB) {
 	t.Helper()
 	source := db.Dialector
-	require.NoError(t, db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{source}})))
+	resolver := dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{source}})
+	require.NoError(t, db.Use(resolver))
+	t.Cleanup(func() {
+		require.NoError(t, resolver.Call(func(pool gorm.ConnPool) error { return pool.(*sql.DB).Close() }))
+	})
 	require.NoError(t, db.Use(tracing.NewPlugin(tracing.WithTracerProvider(sdktrace.NewTracerProvider()), tracing.WithoutMetrics())))
 	require.NoError(t, db.Use(prometheus.New(prometheus.Config{DBName: t.Name(), RefreshInterval: uint32(time.Hour / time.Second)})))
 }
