@@ -144,7 +144,7 @@ func dropIndex(t testing.TB, db *gorm.DB, index, table string) {
 // quoted.
 var (
 	quotedName = regexp.MustCompile(`"([^"']+)"`)
-	keyName    = regexp.MustCompile(`(^|[ .,(])(key|lock|rank)([ ,)]|$)`)
+	keyName    = regexp.MustCompile(`(^|[ .,(])(key|lock)([ ,)]|$)`)
 )
 
 // native writes the suite's SQL for a database of the MySQL family, which quotes
