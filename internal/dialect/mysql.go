@@ -83,7 +83,7 @@ func (m MySQL) Find(b clause.Builder, c *Call) error {
 		m.lock(w, min(c.Lock, Shared))
 		w.sql(") THEN '", string(end.state), "'")
 	}
-	w.storedLocked(c, func() { m.lock(w, c.Lock) })
+	w.storedLocked(c, "", func() { m.lock(w, c.Lock) })
 	w.sql(" ELSE 'n' END AS s FROM ")
 	m.asked(w, c)
 	w.sql(") AS f WHERE s <> 'e'")
@@ -155,15 +155,7 @@ func (m MySQL) Revive(b clause.Builder, c *Call) error {
 // Load reads columns of the rows back.
 func (m MySQL) Load(b clause.Builder, c *Call, columns []string) error {
 	w := writer{b}
-	w.sql("SELECT ")
-	w.names("j.", columns...)
-	w.sql(" FROM ")
-	m.asked(w, c)
-	w.sql(" JOIN ")
-	w.table(c.Table)
-	w.sql(" AS j ON ")
-	w.samePair(c)
-	w.sql(" ORDER BY r.n")
+	w.loadFrom(c, columns, func() { m.asked(w, c) })
 	return nil
 }
 

@@ -38,21 +38,7 @@ func (s SQLServer) Find(b clause.Builder, c *Call) error {
 	w.sql("SELECT n, s FROM (SELECT r.n, CASE")
 	SQLite{}.missing(w, c.Owner, NoOwner)
 	SQLite{}.missing(w, c.Target, NoTarget)
-	exists := func(live bool, state string) {
-		w.sql(" WHEN EXISTS (SELECT 1 FROM ")
-		w.table(c.Table)
-		w.sql(" AS j WITH (UPDLOCK, HOLDLOCK) WHERE ")
-		w.samePair(c)
-		if live && c.Dead {
-			w.sql(" AND ")
-			w.live(c.Live, "j.", true, "")
-		}
-		w.sql(") THEN '", state, "'")
-	}
-	exists(true, "e")
-	if c.Dead {
-		exists(false, string(Dead))
-	}
+	w.storedLocked(c, " WITH (UPDLOCK, HOLDLOCK)", func() {})
 	w.sql(" ELSE 'n' END AS s FROM ")
 	s.asked(w, c, false)
 	w.sql(") AS f WHERE s <> 'e'")
@@ -109,15 +95,7 @@ func (s SQLServer) Revive(b clause.Builder, c *Call) error {
 // Load reads columns of the rows back.
 func (s SQLServer) Load(b clause.Builder, c *Call, columns []string) error {
 	w := writer{b}
-	w.sql("SELECT ")
-	w.names("j.", columns...)
-	w.sql(" FROM ")
-	s.asked(w, c, false)
-	w.sql(" JOIN ")
-	w.table(c.Table)
-	w.sql(" AS j ON ")
-	w.samePair(c)
-	w.sql(" ORDER BY r.n")
+	w.loadFrom(c, columns, func() { s.asked(w, c, false) })
 	return nil
 }
 

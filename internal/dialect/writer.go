@@ -89,9 +89,17 @@ func (w writer) live(live []Assign, prefix string, is bool, distinct string) {
 
 // load reads columns of the rows that m2m_asked names.
 func (w writer) load(c *Call, columns []string) {
-	w.sql(" SELECT ")
+	w.sql(" ")
+	w.loadFrom(c, columns, func() { w.sql("m2m_asked AS r") })
+}
+
+// loadFrom is the same of the rows that asked writes.
+func (w writer) loadFrom(c *Call, columns []string, asked func()) {
+	w.sql("SELECT ")
 	w.names("j.", columns...)
-	w.sql(" FROM m2m_asked AS r JOIN ")
+	w.sql(" FROM ")
+	asked()
+	w.sql(" JOIN ")
 	w.table(c.Table)
 	w.sql(" AS j ON ")
 	w.samePair(c)
@@ -114,14 +122,15 @@ func (w writer) samePair(c *Call) {
 
 // stored writes the cases of a row r, of the call, whose pair is stored: linked
 // ('e'), or dead.
-func (w writer) stored(c *Call) { w.storedLocked(c, func() {}) }
+func (w writer) stored(c *Call) { w.storedLocked(c, "", func() {}) }
 
-// storedLocked is the same, with what is to stand behind each query.
-func (w writer) storedLocked(c *Call, lock func()) {
+// storedLocked is the same, with a hint behind the table's name and what is to stand
+// behind each query.
+func (w writer) storedLocked(c *Call, hint string, lock func()) {
 	exists := func(live bool, state string) {
 		w.sql(" WHEN EXISTS (SELECT 1 FROM ")
 		w.table(c.Table)
-		w.sql(" AS j WHERE ")
+		w.sql(" AS j", hint, " WHERE ")
 		w.samePair(c)
 		if live && c.Dead {
 			w.sql(" AND ")
