@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
-	"github.com/m2msafe/m2msafe/compat/internal/mariadb"
+	"github.com/m2msafe/m2msafe/compat/mariadb"
 )
 
 var cluster = server(func(ctx context.Context) (*nodes, error) {

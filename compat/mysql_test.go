@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/m2msafe/m2msafe/compat/internal/mariadb"
+	"github.com/m2msafe/m2msafe/compat/mariadb"
 )
 
 // plainText compares as the other engines do. The suite counts up in recursive
