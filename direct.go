@@ -18,6 +18,7 @@ import (
 // GORM's BEGIN and instead of it. What it can't settle goes on through the other
 // entrance, with nothing written.
 func direct(db *gorm.DB) {
+	keepWithin(db)
 	t, ok := relationsOf(db, false)
 	if !ok {
 		return
@@ -97,12 +98,11 @@ func (l *links) direct() (linked bool, err error) {
 		return false, nil
 	}
 	now := l.db.NowFunc()
-	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	l.touched(call, now)
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError
-		if !inside && errors.As(err, &known) && l.mayPass(known) {
+		if !inside(l.db) && errors.As(err, &known) && l.mayPass(known) {
 			return false, nil
 		}
 		return false, err

@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,8 @@ type Engine struct {
 	Unprepared string
 	// Without are groups that are left out, with the reason.
 	Without map[string]string
+	// NoSavepoints is why a transaction can't be undone in part.
+	NoSavepoints string
 	// NoLocks is why nothing can be said of it when several connections write.
 	NoLocks string
 }
@@ -120,7 +123,8 @@ func Exercise(t *testing.T, e Engine) {
 		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
-		{"Retries", retries},
+		{"Retries", append(slices.Clip(retries), retriesMemory...)},
+		{"Transactions", transactions},
 		{"Races", races},
 		{"Regressions", regressions},
 	}
