@@ -169,6 +169,9 @@ func turnedDown(db *gorm.DB, err error) bool {
 // deadlock_detected and lock_not_available, which lock_timeout ends in. Others are told by what their error values look like, as an
 // import of every driver would be the alternative.
 func retryable(err error) bool {
+	if err == nil {
+		return false
+	}
 	if errors.Is(err, errEnded) || errors.Is(err, ErrRetry) {
 		return true
 	}
@@ -181,8 +184,18 @@ func retryable(err error) bool {
 	case "MySQLError":
 		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; TiDB's write conflicts (8002, 8022,
 		// 9007).
+		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
+		// too often, under no number of its own.
+		if number == 1105 {
+			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
+		}
 		return number == 1205 || number == 1213 || number == 8002 || number == 8022 || number == 9007
 	case "sqlserver":
+		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
+		// too often, under no number of its own.
+		if number == 1105 {
+			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
+		}
 		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
 	case "sqlite":
 		return number&0xff == 5 || number&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED

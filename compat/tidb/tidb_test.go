@@ -3,17 +3,20 @@
 package tidb
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pingcap/log"
 	"github.com/pingcap/tidb/pkg/config"
 	"github.com/pingcap/tidb/pkg/server"
 	"github.com/pingcap/tidb/pkg/session"
 	"github.com/pingcap/tidb/pkg/store/mockstore"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/m2msafe/m2msafe/compat"
 	"github.com/m2msafe/m2msafe/internal/throwaway"
@@ -47,6 +50,7 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	log.SetLevel(zap.FatalLevel) // what it logs is not the tests' matter
 	started := make(chan struct{})
 	server.RunInGoTest, server.RunInGoTestChan = true, started
 	s, err := server.NewServer(cfg, server.NewTiDBDriver(store))
@@ -57,7 +61,13 @@ var serve = sync.OnceValues(func() (port int, err error) {
 	domain.InfoSyncer().SetSessionManager(s)
 	go func() { _ = s.Run(nil) }()
 	<-started
-	return port, nil
+	pool, err := sql.Open("mysql", fmt.Sprintf("root@tcp(127.0.0.1:%d)/", port))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = pool.Close() }()
+	_, err = pool.Exec("SET GLOBAL tidb_enable_check_constraint = ON") // MySQL has them on
+	return port, err
 })
 
 // TestEngine runs the suite in both modes of transactions.
@@ -67,7 +77,7 @@ func TestEngine(t *testing.T) {
 			port, err := serve()
 			require.NoError(t, err)
 			return compat.MySQL{Schema: "COLLATE utf8mb4_bin", DSN: func(database string) string {
-				return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&tidb_txn_mode=%%27%s%%27", port, database, mode)
+				return fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC&cte_max_recursion_depth=4294967295&tidb_txn_mode=%%27%s%%27", port, database, mode)
 			}}.Engine()
 		}
 	}
