@@ -128,6 +128,17 @@ func Exercise(t *testing.T, e Engine) {
 		{"Races", races},
 		{"Regressions", regressions},
 	}
+	if e.Vary != nil {
+		known := map[string]bool{}
+		for _, g := range groups {
+			for _, b := range g.behaviours {
+				known[b.name] = true
+			}
+		}
+		for name := range e.Vary.Breaks {
+			require.True(t, known[name], "no behaviour is called %q", name)
+		}
+	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			if e.NoLocks != "" && g.name == "Races" {
