@@ -31,6 +31,9 @@ type Engine struct {
 	Unprepared string
 	// Without are groups that are left out, with the reason.
 	Without map[string]string
+	// Races are options for the races, where transactions lose more often than the
+	// default of Retries allows for.
+	Races []m2msafe.Option
 	// NoSavepoints is why a transaction can't be undone in part.
 	NoSavepoints string
 	// NoLocks is why nothing can be said of it when several connections write.

@@ -326,7 +326,7 @@ func pairsCancelled(t *testing.T, e Engine) {
 
 // Each caller has an order of its own, and chunks of its own.
 func pairsRace(t *testing.T, e Engine) {
-	db := seeded(t, e)
+	db := seeded(t, e, e.Races...)
 	exec(t, db, `INSERT INTO articles (title) SELECT title FROM articles, (SELECT 1 AS n FROM publications) AS p`)
 	exec(t, db, `INSERT INTO publications (name) SELECT p.name FROM publications AS p, articles`)
 	var all [][2]int

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/m2msafe/m2msafe"
 	"github.com/m2msafe/m2msafe/compat"
 	"github.com/m2msafe/m2msafe/internal/throwaway"
 )
@@ -77,21 +78,18 @@ var optimistic = func() map[string]string {
 		keys    = "an optimistic transaction of TiDB meets other unique keys at COMMIT: that error is the driver's"
 		callers = "an optimistic transaction of TiDB loses at COMMIT (9007): the caller's own, and a statement of stock GORM's, are the caller's to run again"
 		hooks   = "an optimistic transaction of TiDB loses at COMMIT: the hooks run again"
-		often   = "an optimistic transaction of TiDB loses whenever two meet: more often than Retries allows for"
 	)
 	return map[string]string{
-		"a unique key on one column of the pair is not the pair's":                   keys,
-		"NaturalKey names one of several keys":                                       keys,
-		"NaturalKey of a single call leaves other calls as they are":                 keys,
-		"the caller's transaction works after each refusal":                          keys,
-		"eight writers of the same fifty new names, in transactions of the caller's": callers,
-		"Append after Delete on a join model that is deleted softly":                 callers,
-		"a lost race ends with the winner's rows":                                    hooks,
-		"Replace by the same targets":                                                callers,
-		"one Append in a transaction of the caller's":                                callers,
-		"writers of all kinds meet in one owner":                                     callers,
-		"writers of all kinds meet in one owner, without a unique key":               callers,
-		"many callers link the same pairs, each once":                                often,
+		"a unique key on one column of the pair is not the pair's":     keys,
+		"NaturalKey names one of several keys":                         keys,
+		"NaturalKey of a single call leaves other calls as they are":   keys,
+		"the caller's transaction works after each refusal":            keys,
+		"Append after Delete on a join model that is deleted softly":   callers,
+		"a lost race ends with the winner's rows":                      hooks,
+		"one Append in a transaction of the caller's":                  callers,
+		"Replace by the same targets":                                  callers,
+		"writers of all kinds meet in one owner":                       callers,
+		"writers of all kinds meet in one owner, without a unique key": callers,
 	}
 }()
 
@@ -108,6 +106,9 @@ func TestEngine(t *testing.T) {
 			if mode == "optimistic" {
 				maps.Copy(breaks, optimistic)
 			}
+			// In pessimistic ones too, without a unique key: of 8 writers 1 or 2 of some hundred
+			// calls have lost 11 times.
+			e.Races = []m2msafe.Option{m2msafe.Retries(100)}
 			e.Vary = &compat.Variant{Breaks: breaks}
 			return e
 		}
