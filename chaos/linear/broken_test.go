@@ -34,7 +34,7 @@ func checkThenInsert(db *gorm.DB, p Pairs) (told Told, err error) {
 	return told, err
 }
 
-// The checker can fail. It rejected 50 of 50 such histories on each database; RATES
+// The checker can fail: of 50 such histories on each database it rejected 50.
 func TestCheckThenInsertIsRejected(t *testing.T) {
 	for _, database := range databases {
 		t.Run(database.name, func(t *testing.T) {

@@ -125,7 +125,7 @@ func lost(err error) bool {
 	}
 	var maria *mysql.MySQLError
 	if errors.As(err, &maria) {
-		return maria.Number == 1213
+		return maria.Number == 1213 || maria.Number == 1205 // a deadlock, a lock waited for too long
 	}
 	return errors.Is(err, m2msafe.ErrRetry)
 }
