@@ -131,9 +131,12 @@ func (l *links) direct() (linked bool, err error) {
 // mayPass says whether an error of a statement that was a transaction of its own
 // is worth the way through the other entrance: a row that went away meanwhile, a
 // plan that was out of date and is forgotten; a transaction that lost. Any other
-// would be met again.
+// would be met again. It has to be PostgreSQL's own: behind a connection that broke
+// the links may be stored, and the other entrance would call them existing.
 func (l *links) mayPass(err *LinkError) bool {
-	return errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err)
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) &&
+		(errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err))
 }
 
 // touched sets what the statement updates: the owner's auto-update times.

@@ -29,9 +29,11 @@ func (l *links) states(call *dialect.Call, build func(clause.Builder, *dialect.C
 		read := func(rows *sql.Rows) error {
 			var row int
 			var state string
-			err := rows.Scan(&row, &state)
+			if err := rows.Scan(&row, &state); err != nil { // the context has just ended, say
+				return err
+			}
 			all = append(all, rowState{from + row - 1, dialect.State(state[0])})
-			return err
+			return nil
 		}
 		return run(l.db, read, func(b clause.Builder) error { return build(b, part) })
 	})
