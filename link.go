@@ -101,7 +101,7 @@ func (l *links) notCreated(missing []int) error {
 	}
 	for _, f := range rows {
 		if f.row.IsValid() {
-			advice = "it could not be created: by " + f.by + " it is row " + keyText(l.primary(f.row))
+			advice = "it could not be created: by " + f.by + " it is row " + l.keyText(l.primary(f.row))
 		}
 	}
 	return l.notStored(ErrTargetNotStored, missing, advice)

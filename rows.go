@@ -125,7 +125,7 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 		}
 		for j, ref := range l.plan.refs {
 			if err := ref.ForeignKey.Set(ctx, row, call.Key(j, i)); err != nil {
-				return l.fail(nil, err, "the join model can't hold the key")
+				return l.fail(nil, withoutValue(l.db, call.Key(j, i), err), "the join model can't hold the key")
 			}
 		}
 		made.Elem().Set(reflect.Append(made.Elem(), row))

@@ -120,6 +120,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
+		{"Values", hiddenValues},
 		{"Retries", retries},
 		{"Races", races},
 		{"Regressions", regressions},
