@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 var hiddenValues = []behaviour{
 	{"no value of a row is in the text of a statement", valuesBound},
 	{"under ParameterizedQueries no value is in a log or an error", valuesHidden},
+	{"hostile texts are values in every call", valuesHostile},
 	{"a logger that masks parameters masks the keys in errors", valuesMasked},
 }
 
@@ -106,4 +108,48 @@ func valuesMasked(t *testing.T, e Engine) {
 	err := appendTo(90, secrets(1))(t.Context(), db)
 	require.ErrorIs(t, err, m2msafe.ErrOwnerNotStored)
 	require.ErrorContains(t, err, `; owner "*'\"\\;--vault90"`)
+}
+
+// Keys and names are the same texts. Stock GORM has no calls by names or keys alone.
+func valuesHostile(t *testing.T, e Engine) {
+	db := e.DB(t)
+	require.NoError(t, db.SetupJoinTable(&Vault{}, "Secrets", &VaultSecret{}))
+	require.NoError(t, db.AutoMigrate(&Vault{}, &Secret{}, &Plate{}))
+	text := func(i int) string { return hostile[i%len(hostile)] }
+	for i, owner := range hostile {
+		require.NoError(t, db.Create(&Vault{Code: owner, Title: owner}).Error)
+		require.NoError(t, db.Create(&Secret{Code: owner, Name: &owner, Note: text(i + 1)}).Error)
+	}
+	for i, owner := range hostile {
+		target := db.Model(&Vault{Code: owner}).Association("Secrets")
+		by := text(i + 1)
+		named := Secret{Name: &by}
+		require.NoError(t, target.Append(&Secret{Code: owner}, &named), "%q", owner)
+		require.Equal(t, by, named.Code)
+		if generics { // before, GORM refuses maps
+			require.NoError(t, db.Model(&Vault{Code: owner}).Association("Secrets").Append(map[string]any{"name": text(i + 2)}))
+		}
+		found, err := m2msafe.LinkKeys(t.Context(), db, &Vault{}, "Secrets", owner, by, text(i+2))
+		require.NoError(t, err)
+		require.Equal(t, m2msafe.Existing, found[0].Outcome)
+		done, err := m2msafe.LinkPairs(t.Context(), db, &Vault{}, "Secrets", maps.All(map[string]string{owner: text(i + 3)}), m2msafe.Through(map[string]any{"note": by}))
+		require.NoError(t, err)
+		require.Equal(t, m2msafe.Progress{Pairs: 1, Created: 1}, done)
+		for _, created := range []bool{true, false} {
+			row := VaultSecret{VaultCode: owner, SecretCode: text(i + 4), Note: owner}
+			is, err := m2msafe.GetOrCreate(t.Context(), db, &row)
+			require.NoError(t, err)
+			require.Equal(t, created, is)
+			require.Equal(t, owner, row.Note)
+		}
+
+		var linked []VaultSecret
+		require.NoError(t, db.Where("vault_code = ?", owner).Find(&linked).Error)
+		notes := map[string]string{}
+		for _, row := range linked {
+			notes[row.SecretCode] = row.Note
+		}
+		require.Equal(t, map[string]string{owner: "", by: "", text(i + 2): "", text(i + 3): by, text(i + 4): owner}, notes, "%q", owner)
+	}
+	require.Equal(t, fmt.Sprint(len(hostile)), one(t, db, `SELECT COUNT(*) FROM secrets`))
 }
