@@ -43,7 +43,7 @@ test-oldest: compiler ## Run the root module's tests with the oldest Go that is 
 	GOTOOLCHAIN=go1.25.0 $(GOTEST) ./...
 
 .PHONY: test-engines
-test-engines: ## Run the conformance suite on every engine but TiDB, and write docs/engines.md (ENGINES="mariadb galera" for some; ARGS="--race --forget")
+test-engines: ## Run the conformance suite on every engine but TiDB (make test-tidb), and write docs/engines.md (ENGINES="mariadb galera" for some; ARGS="--race --forget")
 	@cd compat && go run ./internal/engines $(ARGS) $(ENGINES)
 
 .PHONY: test-engine

@@ -187,7 +187,7 @@ func (l *links) reference(ref reference, e element) (value any, text string, err
 		// does.
 		row := reflect.New(l.rel.JoinTable.ModelType)
 		if err := ref.ForeignKey.Set(ctx, row, value); err != nil {
-			return nil, "", l.fail(nil, err, "field "+ref.ForeignKey.Name+" of the join model can't hold the key")
+			return nil, "", l.fail(nil, withoutValue(l.db, value, err), "field "+ref.ForeignKey.Name+" of the join model can't hold the key")
 		}
 		value, _ = ref.ForeignKey.ValueOf(ctx, row)
 	}
@@ -232,7 +232,7 @@ func (l *links) values(own bool, e element) []any {
 
 // failure makes a LinkError of this relation.
 func (l *links) failure(err, cause error, advice string) *LinkError {
-	e := &LinkError{Relation: l.name(), JoinTable: l.rel.JoinTable.Table, Err: err, Cause: cause, Advice: advice}
+	e := &LinkError{Relation: l.name(), JoinTable: l.rel.JoinTable.Table, Err: err, Cause: cause, Advice: advice, show: l.keyText}
 	if cause != nil {
 		e.gormErr = gormSentinel(l.db, cause)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/m2msafe/m2msafe"
 )
@@ -36,6 +37,11 @@ func _(ctx context.Context, db *gorm.DB, group Group) error {
 func _(db *gorm.DB, user User, group Group) error {
 	return m2msafe.With(db, m2msafe.Through(map[string]any{"role": "admin"})).
 		Model(&user).Association("Groups").Append(&group)
+}
+
+func _(writer logger.Writer) logger.Interface {
+	quiet := logger.New(writer, logger.Config{LogLevel: logger.Warn, ParameterizedQueries: true})
+	return quiet
 }
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")

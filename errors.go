@@ -69,15 +69,22 @@ type LinkError struct {
 	Cause     error   // the error of the database or of a hook, if there is one
 	Advice    string  // what to do about it, may be empty
 
-	gormErr error // GORM's sentinel for Cause
+	gormErr error              // GORM's sentinel for Cause
+	show    func([]any) string // a key; nil for keyText
 }
 
 // maxTargets is how many targets an error's text lists.
 const maxTargets = 5
 
-// Error is one line: relation, what happened, keys, cause, advice.
+// Error is one line: relation, what happened, keys, cause, advice. The keys are as the
+// app's logger shows the parameters of a statement: question marks under
+// ParameterizedQueries of GORM's. The fields have them in any case.
 func (e *LinkError) Error() string {
 	var b strings.Builder
+	show := e.show
+	if show == nil {
+		show = keyText
+	}
 	kind := "join table"
 	if !strings.Contains(e.Relation, ".") {
 		kind = "table" // of GetOrCreate
@@ -89,7 +96,7 @@ func (e *LinkError) Error() string {
 		b.WriteString("links not written")
 	}
 	if e.Owner != nil {
-		fmt.Fprintf(&b, "; owner %s", keyText(e.Owner))
+		fmt.Fprintf(&b, "; owner %s", show(e.Owner))
 	}
 	for i, t := range e.Targets {
 		if i == maxTargets {
@@ -97,7 +104,7 @@ func (e *LinkError) Error() string {
 			break
 		}
 		b.WriteString([...]string{"; target ", ", "}[min(i, 1)])
-		b.WriteString(keyText(t))
+		b.WriteString(show(t))
 	}
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": %v", e.Cause)
@@ -117,25 +124,6 @@ func (e *LinkError) Unwrap() []error {
 		}
 	}
 	return errs
-}
-
-// keyText is a key as an error's text shows it: 7, or (7, "en").
-func keyText(key []any) string {
-	parts := make([]string, len(key))
-	for i, v := range key {
-		switch v := v.(type) {
-		case string:
-			parts[i] = fmt.Sprintf("%q", v)
-		case []byte:
-			parts[i] = fmt.Sprintf("%x", v)
-		default:
-			parts[i] = fmt.Sprint(v)
-		}
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return "(" + strings.Join(parts, ", ") + ")"
 }
 
 // gormSentinel finds the sentinel that GORM's own translator has for a database

@@ -1,8 +1,10 @@
 package m2msafe_test
 
 import (
+	"database/sql"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,7 +15,7 @@ import (
 )
 
 func TestALinkErrorIsOneLineWithWhatFailed(t *testing.T) {
-	cause := errors.New("the cause")
+	cause, lines := errors.New("the cause"), "c\r\n"
 	for _, c := range []struct {
 		err  m2msafe.LinkError
 		want string
@@ -22,6 +24,9 @@ func TestALinkErrorIsOneLineWithWhatFailed(t *testing.T) {
 		{m2msafe.LinkError{Err: m2msafe.ErrDeletedLink}, "link is soft-deleted"},
 		{m2msafe.LinkError{Owner: []any{7}}, "links not written; owner 7"},
 		{m2msafe.LinkError{Owner: []any{7, "en"}, Targets: [][]any{{"a"}, {[]byte{1, 255}}}}, `links not written; owner (7, "en"); target "a", 01ff`},
+		{m2msafe.LinkError{Owner: []any{code("a\nb"), &lines, uuid{0xab, 15: 1}, (*string)(nil), sql.NullInt64{Int64: 7, Valid: true}, true, 1.5, past}},
+			`links not written; owner ("a\nb", "c\r\n", ab000000000000000000000000000001, NULL, "7", true, 1.5, 2001-02-03T04:05:06Z)`},
+		{m2msafe.LinkError{Owner: []any{struct{ A string }{"d\ne"}}}, `links not written; owner "{d\ne}"`},
 		{m2msafe.LinkError{Targets: [][]any{{1}, {2}, {3}, {4}, {5}}}, "links not written; target 1, 2, 3, 4, 5"},
 		{m2msafe.LinkError{Targets: [][]any{{1}, {2}, {3}, {4}, {5}, {6}, {7}}}, "links not written; target 1, 2, 3, 4, 5 and 2 more"},
 		{m2msafe.LinkError{Cause: cause, Advice: "help"}, "links not written: the cause (help)"},
@@ -34,6 +39,14 @@ func TestALinkErrorIsOneLineWithWhatFailed(t *testing.T) {
 	assert.ErrorIs(t, both, cause)
 	assert.NotErrorIs(t, both, gorm.ErrDuplicatedKey)
 }
+
+// Types of keys.
+type (
+	code string
+	uuid [16]byte
+)
+
+var past = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
 func TestOutcomesHaveNames(t *testing.T) {
 	assert.Equal(t, "existing created revived unknown",

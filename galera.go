@@ -39,8 +39,8 @@ func stillOpen(db *gorm.DB, plans *plans) error {
 // checkOpen is the callback in front of GORM's COMMIT, or ROLLBACK: an error of a
 // statement that stood alone says nothing.
 func checkOpen(db *gorm.DB) {
-	if t, ok := takenBy(db); ok {
-		if err := ended(db, t.plans, db.Error); err != nil {
+	if plans := plansOf(db); plans != nil {
+		if err := ended(db, plans, db.Error); err != nil {
 			db.Error = err
 			db.Statement.Settings.Store(errorKey{db.Statement}, err)
 		}
@@ -48,6 +48,20 @@ func checkOpen(db *gorm.DB) {
 	if a, ok := attemptOf(db); ok && db.Error == nil {
 		a.ready = true
 	}
+}
+
+// plansOf are the plans of a statement that writes links, or, in a transaction of its
+// own, the row of a GetOrCreate.
+func plansOf(db *gorm.DB) *plans {
+	if t, ok := takenBy(db); ok {
+		return t.plans
+	}
+	if c, ok := creationOf(db); ok {
+		if _, own := db.InstanceGet("gorm:started_transaction"); own {
+			return c.links.plans
+		}
+	}
+	return nil
 }
 
 // ended is the error of a transaction that is about to end: what it was, unless it is

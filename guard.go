@@ -79,35 +79,31 @@ func (l *links) deferrable() *catalog.Key {
 
 // remedy is the statement that gives the table a usable key.
 func (l *links) remedy() string {
-	stmt := l.db.Statement
-	var columns, name []string
+	var columns, names []string
 	for _, ref := range l.plan.link.Refs {
-		columns = append(columns, stmt.Quote(clause.Column{Name: ref.Name}))
-		name = append(name, ref.Name)
+		columns, names = append(columns, l.exactly(ref.Name)), append(names, ref.Name)
 	}
 	on := "(" + strings.Join(columns, ", ") + ")"
 	if key := l.deferrable(); key != nil {
 		kind := map[bool]string{true: "PRIMARY KEY", false: "UNIQUE"}[key.Primary]
-		constraint := stmt.Quote(clause.Column{Name: key.Name})
+		constraint := l.exactly(key.Name)
 		return fmt.Sprintf("mend it with: ALTER TABLE %s DROP CONSTRAINT %s, ADD CONSTRAINT %s %s %s",
 			l.plan.link.Quoted, constraint, constraint, kind, on)
 	}
 	// An index is made in its table's schema; SQLite wants that said of the
 	// index, PostgreSQL of the table.
-	schemaName, table, qualified := strings.Cut(l.rel.JoinTable.Table, ".")
-	if !qualified {
-		schemaName, table = "", schemaName
+	index, quoted := l.exactly(l.indexName(l.rel.JoinTable.Table, names)), l.plan.link.Quoted
+	if _, ok := l.plan.dialect.(dialect.Opener); ok {
+		if names := catalog.Names(quoted); len(names) == 2 {
+			index, quoted = l.exactly(names[0])+"."+index, l.exactly(names[1])
+		}
 	}
-	index, quoted := strings.Join(append([]string{"idx", table}, name...), "_"), l.plan.link.Quoted
-	if _, ok := l.plan.dialect.(dialect.Opener); ok && qualified {
-		index, quoted = schemaName+"."+index, stmt.Quote(table)
-	}
-	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s %s", stmt.Quote(index), quoted, on)
+	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s %s", index, quoted, on)
 	if l.races() {
 		return "mend it with: " + ddl // there are no partial indexes; dead rows are revived
 	}
 	for i, live := range l.plan.link.Live {
-		ddl += [...]string{" WHERE ", " AND "}[min(i, 1)] + stmt.Quote(clause.Column{Name: live.Column})
+		ddl += [...]string{" WHERE ", " AND "}[min(i, 1)] + l.exactly(live.Column)
 		if live.Value == nil {
 			ddl += " IS NULL"
 		} else {
@@ -115,4 +111,20 @@ func (l *links) remedy() string {
 		}
 	}
 	return "mend it with: " + ddl
+}
+
+// exactly quotes one name, whatever is in it. GORM's quoting takes dots for separators,
+// and quotes at the ends of a name for its own.
+func (l *links) exactly(name string) string {
+	switch mark := l.plan.link.Quoted[:1]; mark {
+	case "`", `"`:
+		return mark + strings.ReplaceAll(name, mark, mark+mark) + mark
+	}
+	return name // a driver that is told not to quote
+}
+
+// indexName is what the app's own migrations would call an index: short enough, and
+// without dots.
+func (l *links) indexName(table string, columns []string) string {
+	return l.db.NamingStrategy.IndexName(table, strings.Join(columns, "_"))
 }

@@ -101,7 +101,7 @@ func (l *links) notCreated(missing []int) error {
 	}
 	for _, f := range rows {
 		if f.row.IsValid() {
-			advice = "it could not be created: by " + f.by + " it is row " + keyText(l.primary(f.row))
+			advice = "it could not be created: by " + f.by + " it is row " + l.keyText(l.primary(f.row))
 		}
 	}
 	return l.notStored(ErrTargetNotStored, missing, advice)
@@ -148,6 +148,8 @@ func (l *links) link() (missing []int, err error) {
 		call.Lock = max(call.Lock, dialect.Shared)
 	}
 	switch {
+	case errors.Is(err, errChanged): // again and again
+		return nil, l.fail(ErrRetry, err, "run the transaction again")
 	case err != nil:
 		return nil, err
 	case len(found[dialect.NoOwner]) > 0:

@@ -29,20 +29,21 @@ func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owne
 	if err != nil {
 		return nil, err
 	}
-	from, err := withKey(ctx, rel, true, owner)
+	db = db.WithContext(ctx)
+	from, err := withKey(db, rel, true, owner)
 	if err != nil {
 		return nil, err
 	}
 	to := reflect.New(reflect.SliceOf(reflect.PointerTo(rel.FieldSchema.ModelType))).Elem()
 	for _, key := range targets {
-		target, err := withKey(ctx, rel, false, key)
+		target, err := withKey(db, rel, false, key)
 		if err != nil {
 			return nil, err
 		}
 		to = reflect.Append(to, target)
 	}
 	report := Report{early: true}
-	tx := With(db, ReportTo(&report)).WithContext(ctx)
+	tx := With(db, ReportTo(&report))
 	err = tx.Omit(relation + ".*").Model(from.Interface()).Association(relation).Append(to.Interface())
 	if err != nil {
 		return nil, err
@@ -68,9 +69,9 @@ func relationOf(db *gorm.DB, model any, relation string) (*schema.Relationship, 
 
 // withKey makes a model that has nothing but the values that one end of a
 // relation refers to.
-func withKey(ctx context.Context, rel *schema.Relationship, own bool, key any) (reflect.Value, error) {
+func withKey(db *gorm.DB, rel *schema.Relationship, own bool, key any) (reflect.Value, error) {
 	row := reflect.New(endOf(rel, own).ModelType)
-	return row, setKey(ctx, rel, own, row, key)
+	return row, setKey(db, rel, own, row, key)
 }
 
 // endOf is the model at one end of a relation.
@@ -82,8 +83,8 @@ func endOf(rel *schema.Relationship, own bool) *schema.Schema {
 }
 
 // setKey sets the values that one end of a relation refers to.
-func setKey(ctx context.Context, rel *schema.Relationship, own bool, row reflect.Value, key any) error {
-	model := endOf(rel, own)
+func setKey(db *gorm.DB, rel *schema.Relationship, own bool, row reflect.Value, key any) error {
+	model, ctx := endOf(rel, own), db.Statement.Context
 	refers := func(ref *schema.Reference) bool { return ref.OwnPrimaryKey == own && ref.PrimaryKey != nil }
 	values, several := key.([]any)
 	given, columns := 1, 0
@@ -109,26 +110,31 @@ func setKey(ctx context.Context, rel *schema.Relationship, own bool, row reflect
 		}
 		i++
 		if err := ref.PrimaryKey.Set(ctx, row, value); err != nil {
-			return fmt.Errorf("%w: %v is no %s of a %s: %w", ErrOption, value, ref.PrimaryKey.Name, model.Name, err)
+			return unfit(db, value, ref.PrimaryKey, err)
 		}
 		if !sameNumber(reflect.ValueOf(value), ref.PrimaryKey.ReflectValueOf(ctx, row)) {
-			return fmt.Errorf("%w: %v is no %s of a %s: it does not fit", ErrOption, value, ref.PrimaryKey.Name, model.Name)
+			return unfit(db, value, ref.PrimaryKey, errUnfit)
 		}
 	}
 	return nil
 }
 
+// unfit is the error of a key that a field can't hold.
+func unfit(db *gorm.DB, value any, field *schema.Field, why error) error {
+	text, _ := shown(db, []any{value})
+	return fmt.Errorf("%w: %s is no %s of a %s: %w", ErrOption, text, field.Name, field.Schema.Name, withoutValue(db, value, why))
+}
+
 // element makes a pair's ends, models that have nothing but their keys. Pairs of
 // one owner share it.
 func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, err error) {
-	ctx := b.db.Statement.Context
 	given := reflect.ValueOf(keys[0])
 	comparable := given.IsValid() && given.Comparable()
 	if comparable {
 		e.owner = owners[keys[0]]
 	}
 	if !e.owner.IsValid() {
-		made, err := withKey(ctx, b.rel, true, keys[0])
+		made, err := withKey(b.db, b.rel, true, keys[0])
 		if err != nil {
 			return e, err
 		}
@@ -137,7 +143,7 @@ func (b *bulk) element(keys [2]any, owners map[any]reflect.Value) (e element, er
 			owners[keys[0]] = e.owner
 		}
 	}
-	e.target, err = withKey(ctx, b.rel, false, keys[1])
+	e.target, err = withKey(b.db, b.rel, false, keys[1])
 	return e, err
 }
 

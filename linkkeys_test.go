@@ -105,7 +105,7 @@ func TestLinkKeysRefuses(t *testing.T) {
 		{"a column", &User{}, "Name", 1, 1, m2msafe.ErrOption, `no many-to-many relation "Name"`},
 		{"too many columns", &User{}, "Groups", 1, []any{1, 2}, m2msafe.ErrOption, "a key of a Group has 1 columns, not 2"},
 		{"too few columns", &Doc{}, "Labels", 1, []any{1, "a"}, m2msafe.ErrOption, "a key of a Doc has 2 columns, not 1"},
-		{"a key of another type", &User{}, "Groups", 1, "one", m2msafe.ErrOption, "one is no ID of a Group"},
+		{"a key of another type", &User{}, "Groups", 1, "one", m2msafe.ErrOption, `"one" is no ID of a Group`},
 		{"a key that does not fit", &User{}, "Groups", 1, -1, m2msafe.ErrOption, "-1 is no ID of a Group: it does not fit"},
 		{"an owner without a key", &User{}, "Groups", 0, 1, m2msafe.ErrOwnerNotSaved, "save the User first"},
 		{"an owner that is not stored", &User{}, "Groups", 9, 1, m2msafe.ErrOwnerNotStored, "owner 9"},

@@ -67,10 +67,10 @@ func LinkPairs[O, T any](ctx context.Context, db *gorm.DB, model any, relation s
 // add takes a pair, and links the chunk if that is full.
 func (b *bulk) add(owner, target any) error {
 	ctx := b.db.Statement.Context
-	if err := setKey(ctx, b.rel, true, b.scratch.owner, owner); err != nil {
+	if err := setKey(b.db, b.rel, true, b.scratch.owner, owner); err != nil {
 		return err
 	}
-	if err := setKey(ctx, b.rel, false, b.scratch.target, target); err != nil {
+	if err := setKey(b.db, b.rel, false, b.scratch.target, target); err != nil {
 		return err
 	}
 	for i, array := range b.arrays {

@@ -176,7 +176,7 @@ func (l *links) rowKey(target reflect.Value) string {
 
 // conflict is the error of a target that is two rows at once.
 func (l *links) conflict(a, b found) error {
-	err := l.failure(ErrTargetConflict, nil, "by "+a.by+" it is row "+keyText(l.primary(a.row))+", by "+b.by+" it is row "+keyText(l.primary(b.row)))
+	err := l.failure(ErrTargetConflict, nil, "by "+a.by+" it is row "+l.keyText(l.primary(a.row))+", by "+b.by+" it is row "+l.keyText(l.primary(b.row)))
 	err.Targets = [][]any{l.primary(a.row), l.primary(b.row)}
 	return err
 }

@@ -64,7 +64,7 @@ func (l *links) planNaturals(p *plan) (err error) {
 	}
 	if named != nil && len(p.naturals) == 0 {
 		return l.fail(ErrNoUniqueKey, nil, "the natural key named for "+model.Name+" is no unique key of "+model.Table+
-			"; mend it with: CREATE UNIQUE INDEX "+l.db.Statement.Quote("idx_"+strings.ReplaceAll(model.Table, ".", "_")+"_"+strings.Join(named, "_"))+
+			"; mend it with: CREATE UNIQUE INDEX "+l.db.Statement.Quote(l.indexName(model.Table, named))+
 			" ON "+l.db.Statement.Quote(clause.Table{Name: model.Table})+" ("+l.quoted(named)+")")
 	}
 	return nil

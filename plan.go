@@ -220,8 +220,9 @@ func (l *links) arbiter(table *catalog.Table, pair []string, live []dialect.Assi
 				return nil, err
 			}
 		}
-		// A key of the pair alone is better than one that leaves dead rows be.
-		if covers && (found == nil || len(key.Columns) < len(found.Columns)) {
+		// A key that dead rows take comes first: PostgreSQL passes over its conflicts
+		// too where the one named leaves dead rows be, and has the same columns.
+		if covers && (found == nil || len(key.Columns) < len(found.Columns) || len(key.Columns) == len(found.Columns) && key.Where == "") {
 			found = key
 		}
 	}

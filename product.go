@@ -62,16 +62,16 @@ func productNamed(name, version string) *product {
 			return catalog.Postgres(q, quoted)
 		}}
 	case name == "mysql":
-		return &product{Dialect: dialect.MySQL{ForUpdate: strings.Contains(version, "TiDB")}, describe: func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
-			return catalog.MySQL(q, s.Table, s.DBNames)
+		return &product{Dialect: dialect.MySQL{ForUpdate: strings.Contains(version, "TiDB")}, describe: func(q catalog.Query, s *schema.Schema, quoted string) (*catalog.Table, error) {
+			return catalog.MySQL(q, quoted, s.DBNames)
 		}}
 	case name == "sqlserver":
 		return &product{Dialect: d, describe: func(q catalog.Query, _ *schema.Schema, quoted string) (*catalog.Table, error) {
 			return catalog.SQLServer(q, quoted)
 		}}
 	default:
-		return &product{Dialect: d, describe: func(q catalog.Query, s *schema.Schema, _ string) (*catalog.Table, error) {
-			return catalog.SQLite(q, s.Table, s.DBNames)
+		return &product{Dialect: d, describe: func(q catalog.Query, s *schema.Schema, quoted string) (*catalog.Table, error) {
+			return catalog.SQLite(q, quoted, s.DBNames)
 		}}
 	}
 }

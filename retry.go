@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,9 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 2*time.Millisecond, 250*time.Millisecond, 2
 	tries := uint(settingsOf(db).retries) + 1
 	var last error
+	again := false
 	_, err := backoff.Retry(db.Statement.Context, func() (struct{}, error) {
+		again = false
 		if last = try(); last == nil {
 			a.told.stand()
 			return struct{}{}, nil
@@ -124,13 +127,13 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 		}
 		a.ready = false
 		a.memory.restore()
-		if !retryable(last) {
+		if again = retryable(last); !again {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
 	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries))
-	if last != nil && !errors.Is(err, last) { // the context has ended
-		return errors.Join(last, err)
+	if again && db.Statement.Context.Err() != nil && !errors.Is(last, db.Statement.Context.Err()) {
+		return errors.Join(last, err) // it would have been tried again
 	}
 	return lost(last)
 }
@@ -182,20 +185,14 @@ func retryable(err error) bool {
 	}
 	switch number, driver := codeOf(err); driver {
 	case "MySQLError":
-		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; TiDB's write conflicts (8002, 8022,
-		// 9007).
-		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
+		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; ER_CHECKREAD, of MariaDB under
+		// innodb_snapshot_isolation; TiDB's write conflicts (8002, 8005, 8022, 9007). In a pessimistic transaction TiDB gives up a statement that has met others' writes
 		// too often, under no number of its own.
 		if number == 1105 {
 			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
 		}
-		return number == 1205 || number == 1213 || number == 8002 || number == 8022 || number == 9007
+		return slices.Contains([]int64{1205, 1213, 1020, 8002, 8005, 8022, 9007}, number)
 	case "sqlserver":
-		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
-		// too often, under no number of its own.
-		if number == 1105 {
-			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
-		}
 		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
 	case "sqlite":
 		return number&0xff == 5 || number&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
@@ -217,12 +214,17 @@ func codeOf(err error) (number int64, driver string) {
 		if !v.IsValid() || v.Type().Name() != "Error" {
 			continue
 		}
+		// An app's errors may look alike.
+		if from := v.Type().PkgPath(); strings.Contains(from, "mssql") && v.Kind() == reflect.Struct {
+			if n := v.FieldByName("Number"); n.CanInt() {
+				return n.Int(), "sqlserver"
+			}
+		} else if !strings.Contains(from, "sqlite") {
+			continue
+		}
 		if v.Kind() == reflect.Struct {
 			if code := v.FieldByName("Code"); code.CanInt() {
 				return code.Int(), "sqlite"
-			}
-			if n := v.FieldByName("Number"); n.CanInt() {
-				return n.Int(), "sqlserver"
 			}
 		}
 		if code := reflect.ValueOf(e).MethodByName("Code"); code.IsValid() && code.Type().NumIn() == 0 && code.Type().NumOut() == 1 {

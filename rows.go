@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
+	"github.com/m2msafe/m2msafe/internal/catalog"
 	"github.com/m2msafe/m2msafe/internal/dialect"
 )
 
@@ -58,6 +59,11 @@ func (l *links) call() (*dialect.Call, error) {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		c.Extra = append(c.Extra, dialect.Extra{Column: l.column(name), Value: given[name]})
 	}
+	// A key that counts itself up meets no other row, unless Through or a default gives
+	// it a value.
+	link.Sole = link.Sole && !slices.ContainsFunc(l.plan.table.Keys, func(k catalog.Key) bool {
+		return k.Counted && slices.ContainsFunc(k.Columns, func(column string) bool { _, set := given[column]; return set })
+	})
 	return c, nil
 }
 
@@ -125,7 +131,7 @@ func (l *links) writeHooked(call *dialect.Call, rows []int) error {
 		}
 		for j, ref := range l.plan.refs {
 			if err := ref.ForeignKey.Set(ctx, row, call.Key(j, i)); err != nil {
-				return l.fail(nil, err, "the join model can't hold the key")
+				return l.fail(nil, withoutValue(l.db, call.Key(j, i), err), "the join model can't hold the key")
 			}
 		}
 		made.Elem().Set(reflect.Append(made.Elem(), row))

@@ -170,7 +170,7 @@ func (c *creation) trusted(db *gorm.DB) bool {
 }
 
 func (l *links) deletedTarget(f found) error {
-	err := l.failure(ErrDeletedTarget, nil, fmt.Sprintf("by %s it is row %s; revive it, or let DeletedTargets do so", f.by, keyText(l.primary(f.row))))
+	err := l.failure(ErrDeletedTarget, nil, fmt.Sprintf("by %s it is row %s; revive it, or let DeletedTargets do so", f.by, l.keyText(l.primary(f.row))))
 	err.Targets = [][]any{l.primary(f.row)}
 	return err
 }

@@ -79,7 +79,7 @@ func (l *links) through(row reflect.Value) (map[string]any, error) {
 			given[column] = value
 		default:
 			if err := field.Set(ctx, row, value); err != nil {
-				return nil, refused("%s: %w", name, err)
+				return nil, refused("%s: %w", name, withoutValue(l.db, value, err))
 			}
 			given[column], _ = field.ValueOf(ctx, row)
 		}

@@ -126,6 +126,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
+		{"Values", hiddenValues},
 		{"Retries", append(slices.Clip(retries), retriesMemory...)},
 		{"Transactions", transactions},
 		{"Races", races},

@@ -26,6 +26,14 @@ var conflicts = []behaviour{
 		ddl:      []string{`CREATE TABLE article_publications (id bigint DEFAULT 7 PRIMARY KEY, {pair}, UNIQUE (article_id, publication_id))`},
 		sentinel: gorm.ErrDuplicatedKey,
 	})},
+	{"a conflict on a counted key that Through gives is raised", raised(violation{
+		ddl: []string{
+			`CREATE TABLE article_publications (id {id}, {pair}, UNIQUE (article_id, publication_id))`,
+			`INSERT INTO article_publications (id, article_id, publication_id) VALUES (7, 1, 1)`,
+		},
+		with:     m2msafe.Through(map[string]any{"id": 7}),
+		sentinel: gorm.ErrDuplicatedKey,
+	})},
 	{"a CHECK is raised", raised(violation{
 		ddl:      []string{`CREATE TABLE article_publications ({pair}, PRIMARY KEY (article_id, publication_id), CHECK (publication_id <> 3))`},
 		sentinel: gorm.ErrCheckConstraintViolated, untranslated: "sqlite",

@@ -19,6 +19,10 @@ var mendings = []behaviour{
 		can(t, e, "PostgreSQL has deferrable unique constraints alone")
 		mended(&NumberedLink{}, `ALTER TABLE article_publications ADD CONSTRAINT pair UNIQUE (article_id, publication_id) DEFERRABLE`)(t, e)
 	}},
+	{"the warning's DDL mends a deferrable constraint of a hostile name", func(t *testing.T, e Engine) {
+		can(t, e, "PostgreSQL has deferrable unique constraints alone")
+		mended(&NumberedLink{}, `ALTER TABLE article_publications ADD CONSTRAINT "a.b""; DROP TABLE articles; --" UNIQUE (article_id, publication_id) DEFERRABLE`)(t, e)
+	}},
 	{"the warning's DDL mends soft delete by NULL", mended(&struct {
 		NumberedLink
 		DeletedAt gorm.DeletedAt

@@ -28,6 +28,10 @@ func onMariaDB() []Runnable {
 			s := single(t)
 			return MySQL{Schema: plainText, DSN: func(database string) string { return s.DSN(database) + deep }}.Engine()
 		}},
+		{"mariadb-snapshot-isolation", false, func(t *testing.T) Engine {
+			s := single(t)
+			return MySQL{Schema: plainText, DSN: func(database string) string { return s.DSN(database) + deep + "&innodb_snapshot_isolation=ON" }}.Engine()
+		}},
 		// Nodes count as a single server does, for the suite tells rows by their numbers.
 		{"galera", false, func(t *testing.T) Engine { return galera(t, "OFF") }},
 	}

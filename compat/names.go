@@ -1,7 +1,6 @@
 package compat
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -105,9 +104,9 @@ func otherSchema(t *testing.T, e Engine) (name string) {
 	t.Helper()
 	can(t, e, "PostgreSQL has schemas alone; an attached database has a test of its own")
 	db := e.Stock(t)
-	name = one(t, db, `SELECT current_schema() || ' Other'`)
-	exec(t, db, `CREATE SCHEMA "`+name+`"`)
-	t.Cleanup(func() { exec(t, db, `DROP SCHEMA "`+name+`" CASCADE`) })
+	name = one(t, db, `SELECT current_schema() || ' it''s the "Other"; --'`)
+	raw(t, db, `CREATE SCHEMA `+ident(db, name))
+	t.Cleanup(func() { raw(t, db, `DROP SCHEMA `+ident(db, name)+` CASCADE`) })
 	return name
 }
 
@@ -120,7 +119,7 @@ func namedElsewhere(namer func(where string) schema.Namer) func(*testing.T, Engi
 func namedTwice(t *testing.T, e Engine) {
 	where := otherSchema(t, e)
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair})`,
-		fmt.Sprintf(`CREATE TABLE %q.article_publications (article_id bigint, publication_id bigint, PRIMARY KEY (article_id, publication_id))`, where))
+		`CREATE TABLE `+ident(e.Stock(t), where)+`.article_publications (article_id bigint, publication_id bigint, PRIMARY KEY (article_id, publication_id))`)
 	require.ErrorIs(t, link(m2msafe.With(db, m2msafe.NoUniqueKey(m2msafe.Refuse)), 1, 1), m2msafe.ErrNoUniqueKey)
 	linkInTurns(t, db)
 }

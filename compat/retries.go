@@ -3,6 +3,8 @@ package compat
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -205,10 +207,28 @@ func (l lostAnd) SQLState() string {
 }
 
 func retryOther(t *testing.T, e Engine) {
-	db, l := teams(t, e), &losses{left: 100, err: errHook}
-	require.ErrorIs(t, l.on(db).Create(newTeam()).Error, errHook)
-	require.Equal(t, 99, l.left)
+	for name, other := range map[string]error{
+		"a hook's":                          errHook,
+		"one that looks like SQLite's BUSY": Error{Code: 5},
+		"one that can't be compared":        fieldErrors{"name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, l := teams(t, e), &losses{left: 100, err: other}
+			require.Equal(t, other, l.on(db).Create(newTeam()).Error)
+			require.Equal(t, 99, l.left)
+		})
+	}
 }
+
+// Error is an app's own, as some RPC packages have them.
+type Error struct{ Code int }
+
+func (e Error) Error() string { return fmt.Sprint("code ", e.Code) }
+
+// fieldErrors is as validators have it.
+type fieldErrors []string
+
+func (f fieldErrors) Error() string { return "wrong: " + strings.Join(f, ", ") }
 
 func retryReport(t *testing.T, e Engine) {
 	db, l, team := teams(t, e), &losses{left: 2, late: true, err: errLost{}}, newTeam()

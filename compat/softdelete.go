@@ -67,6 +67,11 @@ var softDeletes = []behaviour{
 		PairedLink
 		DeletedAt soft_delete.DeletedAt `gorm:"default:null"`
 	}{})},
+	{"revived: a key of all rows beside one of the living", revived("deleted_at", &struct {
+		NumberedLink
+		DeletedAt gorm.DeletedAt
+	}{}, `CREATE UNIQUE INDEX a_living ON article_publications (article_id, publication_id) WHERE deleted_at IS NULL`,
+		`CREATE UNIQUE INDEX b_all ON article_publications (publication_id, article_id)`)},
 	{"revived: soft_delete as a flag", revived("is_del", &struct {
 		PairedLink
 		IsDel soft_delete.DeletedAt `gorm:"softDelete:flag"`

@@ -28,6 +28,19 @@ var softDeleteRaces = []behaviour{
 		require.Equal(t, m2msafe.Revived, report.Links()[1].Outcome)
 		require.Equal(t, live, rows(t, db, `SELECT publication_id FROM article_publications WHERE deleted_at IS NULL ORDER BY 1`), "the first is %v", first)
 	}},
+	{"revived: it has been made and deleted since the transaction's first look", func(t *testing.T, e Engine) {
+		if !e.concurrent() {
+			t.Skip("SQLite has one writer")
+		}
+		db := softly(t, e, &softLink{}, nil)
+		require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
+			require.Equal(t, "0", tally(t, tx, "article_publications"))
+			require.NoError(t, link(db, 1, 1))
+			unlink(t, db, &softLink{}, 1)
+			return link(tx, 1, 1)
+		}))
+		require.Equal(t, []string{"1"}, rows(t, db, `SELECT publication_id FROM article_publications WHERE deleted_at IS NULL`))
+	}},
 	{"revived: another target is deleted meanwhile", func(t *testing.T, e Engine) {
 		if e.postgres() {
 			t.Skip("the look has locked it")

@@ -18,16 +18,15 @@ const mysqlKeys = `SELECT index_name, coalesce(column_name, ''), sub_part IS NOT
 FROM information_schema.statistics WHERE non_unique = 0 AND table_schema = coalesce(nullif(?, ''), database()) AND table_name = ?
 ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index`
 
-// MySQL reads a table of a database of the MySQL family by its name, with its
-// database's name and a dot in front if it has one. It returns nil without an
-// error if there is none. Column.Type is the expression that makes a parameter, a
+// MySQL reads a table of a database of the MySQL family by its quoted name. It
+// returns nil without an error if there is none. Column.Type is the expression that makes a parameter, a
 // question mark, what the column would hold. Foreign keys play no part: the
 // database looks at them row by row, and what they refuse leaves the transaction
 // as it was. MySQL does not tell columns by case: see [SQLite].
-func MySQL(query Query, name string, spellings []string) (*Table, error) {
-	database := ""
-	if i := strings.IndexByte(name, '.'); i >= 0 {
-		database, name = name[:i], name[i+1:]
+func MySQL(query Query, quoted string, spellings []string) (*Table, error) {
+	database, name, err := split(quoted)
+	if err != nil {
+		return nil, err
 	}
 	table := &Table{CanSelect: true, CanLock: true}
 	counted := map[string]bool{}

@@ -44,9 +44,9 @@ const postgres = `SELECT CAST(json_build_object(
       JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
     'table', CAST(f.confrelid AS bigint)))
   FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'),
-'Triggers', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
+'Triggers', EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
 'MaySelect', has_any_column_privilege(c.oid, 'SELECT'),
-'Uncommitted', EXISTS (SELECT FROM (SELECT c.xmin AS xmin UNION ALL
+'Uncommitted', EXISTS (SELECT 1 FROM (SELECT c.xmin AS xmin UNION ALL
     SELECT i.xmin FROM pg_index i WHERE i.indrelid = c.oid) AS made
   WHERE CAST(CAST(made.xmin AS text) AS bigint) = txid_current_if_assigned() % 4294967296),
 'CanSelect', has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid),

@@ -223,7 +223,7 @@ func TestAnErrorOfTheDatabaseIsReturned(t *testing.T) {
 	failed := errors.New("refused")
 	_, err := Postgres(func(string, ...any) (*sql.Rows, error) { return nil, failed }, "t")
 	require.ErrorIs(t, err, failed)
-	_, err = SQLite(db.Query, "t", []string{"main"})
+	_, err = SQLite(db.Query, "`t`", nil)
 	require.Error(t, err, "PostgreSQL has no pragma_table_xinfo")
 	_, err = Postgres(func(string, ...any) (*sql.Rows, error) { return db.Query(`SELECT 'no JSON' AS text`) }, "t")
 	require.ErrorContains(t, err, "invalid character")

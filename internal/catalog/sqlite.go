@@ -5,16 +5,19 @@ import (
 	"strings"
 )
 
-// SQLite reads a table by its name, with the attached database's name and a dot
-// in front if it has one. It returns nil without an error if there is none.
+// SQLite reads a table by its quoted name, the attached database's in front if it has
+// one. It returns nil without an error if there is none.
 // Types play no part (no statement casts), nor do foreign keys (the one writer
 // needs no locks). SQLite does not tell names by case: a column comes as one of
 // the spellings, where that differs from the table's by case alone.
-func SQLite(query Query, name string, spellings []string) (*Table, error) {
+func SQLite(query Query, quoted string, spellings []string) (*Table, error) {
 	spell := func(column string) string { return spelled(spellings, column) }
-	database := "main"
-	if i := strings.IndexByte(name, '.'); i >= 0 {
-		database, name = name[:i], name[i+1:]
+	database, name, err := split(quoted)
+	if err != nil {
+		return nil, err
+	}
+	if database == "" {
+		database = "main"
 	}
 	table := &Table{CanSelect: true, MaySelect: true, holds: holdsSQLite}
 	var primary []string

@@ -115,7 +115,7 @@ func (p Postgres) Upsert(b clause.Builder, u *Upsert) error {
 		w.bind(u.Row[i].Value)
 		w.sql(" AS ", u.Row[i].Type, ")")
 	})
-	w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_found)")
+	w.sql(" WHERE NOT EXISTS (SELECT 1 FROM m2m_found)")
 	w.onConflict(u.Arbiter, u.Where)
 	w.sql(" RETURNING ")
 	w.names("t.", u.Columns...)

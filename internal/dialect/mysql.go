@@ -114,7 +114,7 @@ func (m MySQL) Write(b clause.Builder, c *Call) error {
 		}
 		w.sql(")")
 	}
-	if c.Quiet && c.Sole {
+	if c.Quiet && c.Sole && !c.Dead { // a dead row would be passed over
 		w.sql(" ON DUPLICATE KEY UPDATE ")
 		w.name(c.Refs[0].Name)
 		w.sql(" = ")

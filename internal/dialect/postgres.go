@@ -142,7 +142,7 @@ func (p Postgres) written(w writer, c *Call, unable bool) {
 	p.inserted(w, c)
 	w.sql(" FROM m2m_new")
 	if unable {
-		w.sql(" WHERE NOT EXISTS (SELECT FROM m2m_unable)")
+		w.sql(" WHERE NOT EXISTS (SELECT 1 FROM m2m_unable)")
 	}
 	p.inOrder(w, c)
 	p.returning(w, c)

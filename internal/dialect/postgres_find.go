@@ -84,7 +84,7 @@ func (p Postgres) found(w writer, c *Call) (unable bool, err error) {
 	}
 	w.sql("m2m_new AS (SELECT r.*")
 	if c.Dead {
-		w.sql(", EXISTS (SELECT FROM ")
+		w.sql(", EXISTS (SELECT 1 FROM ")
 		w.table(c.Table)
 		w.sql(" AS j WHERE ")
 		w.samePair(c)
@@ -127,7 +127,7 @@ func (p Postgres) found(w writer, c *Call) (unable bool, err error) {
 
 // notStored is the condition that a row r, of the call, is not linked.
 func (w writer) notStored(c *Call) {
-	w.sql("NOT EXISTS (SELECT FROM ")
+	w.sql("NOT EXISTS (SELECT 1 FROM ")
 	w.table(c.Table)
 	w.sql(" AS j WHERE ")
 	w.samePair(c)
@@ -168,7 +168,7 @@ func (p Postgres) locked(w writer, c *Call, s Side, as string) {
 
 // missing writes the query of the rows whose end on one side is not stored.
 func (p Postgres) missing(w writer, s Side, locked string, state State) {
-	w.sql("SELECT n, '", string(state), "' AS s FROM ", s.source(), " AS r WHERE NOT EXISTS (SELECT FROM ")
+	w.sql("SELECT n, '", string(state), "' AS s FROM ", s.source(), " AS r WHERE NOT EXISTS (SELECT 1 FROM ")
 	if s.Lock != "" {
 		w.sql(locked)
 	} else {

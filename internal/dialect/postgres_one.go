@@ -42,7 +42,7 @@ func (p Postgres) linkOne(w writer, c *Call) error {
 	} else {
 		w.sql("'n'")
 	}
-	w.sql(" AS s WHERE NOT EXISTS (SELECT FROM ")
+	w.sql(" AS s WHERE NOT EXISTS (SELECT 1 FROM ")
 	w.table(c.Table)
 	w.sql(" AS j WHERE ")
 	w.list(len(c.Refs), " AND ", func(i int) {
@@ -78,7 +78,7 @@ func (p Postgres) linkOne(w writer, c *Call) error {
 		w.assign(c.Touch)
 		w.sql(" WHERE ")
 		p.isEnd(w, c.Owner, keys)
-		w.sql(" AND EXISTS (SELECT FROM m2m_written)")
+		w.sql(" AND EXISTS (SELECT 1 FROM m2m_written)")
 		p.ownerLive(w, c)
 		w.sql(")")
 	}
@@ -86,7 +86,7 @@ func (p Postgres) linkOne(w writer, c *Call) error {
 	if c.Quiet {
 		n = "CASE s WHEN 'n' THEN 0 ELSE 1 END"
 	}
-	w.sql(" SELECT ", n, " AS n, s FROM m2m_new WHERE s <> 'n' OR EXISTS (SELECT FROM m2m_written)")
+	w.sql(" SELECT ", n, " AS n, s FROM m2m_new WHERE s <> 'n' OR EXISTS (SELECT 1 FROM m2m_written)")
 	return nil
 }
 
@@ -119,7 +119,7 @@ func (p Postgres) missingOne(w writer, s Side, keys []string, state State) {
 
 // end writes the query of the row at one end.
 func (p Postgres) end(w writer, s Side, keys []string) {
-	w.sql("SELECT FROM ")
+	w.sql("SELECT 1 FROM ")
 	w.table(s.Table)
 	w.sql(" AS s WHERE ")
 	p.isEnd(w, s, keys)

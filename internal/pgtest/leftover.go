@@ -20,7 +20,7 @@ SELECT a.pid, coalesce(a.state, ''), coalesce(left(a.query, 200), ''),
 FROM pg_stat_activity a
 WHERE a.application_name = $1 AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
   AND (a.state <> 'idle'
-       OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'))
+       OR EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'))
 ORDER BY a.pid`
 
 // A prepared transaction has no session and no application_name. It is the

@@ -25,7 +25,7 @@ func schemaExists(t *testing.T, schema string) bool {
 	t.Helper()
 	var exists bool
 	require.NoError(t, Admin(t).QueryRow(
-		"SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists))
+		"SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists))
 	return exists
 }
 

@@ -61,5 +61,5 @@ func (m Model) Floor(inverse bool) string {
 		return insert
 	}
 	return "WITH made AS (" + insert + " RETURNING 1) UPDATE " + owners +
-		" SET updated_at = $3 WHERE id = $1 AND EXISTS (SELECT FROM made)"
+		" SET updated_at = $3 WHERE id = $1 AND EXISTS (SELECT 1 FROM made)"
 }

@@ -2,7 +2,7 @@
 
 BEGIN;
 
-WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, a.* FROM unnest((SELECT $2::bigint[])) WITH ORDINALITY AS a (k2, n)) AS r), m2m_new AS (SELECT r.* FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "user_rooms" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "groups" AS s WHERE s."id" = r.k2)) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
+WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, a.* FROM unnest((SELECT $2::bigint[])) WITH ORDINALITY AS a (k2, n)) AS r), m2m_new AS (SELECT r.* FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "user_rooms" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "groups" AS s WHERE s."id" = r.k2)) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
 -- 1 = 1
 -- 2 = {2,3}
 

@@ -9,7 +9,7 @@ SELECT n, s FROM (SELECT r.n, CASE WHEN NOT EXISTS (SELECT 1 FROM `users` AS s W
 -- 1 = 1
 -- 2 = 7
 
-INSERT INTO `memberships` (`user_id`, `group_id`, `deleted_at`, `role`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `user_id` = `memberships`.`user_id`;
+INSERT INTO `memberships` (`user_id`, `group_id`, `deleted_at`, `role`) VALUES (?, ?, ?, ?);
 -- 1 = 1
 -- 2 = 7
 -- 3 = <nil>

@@ -2,7 +2,7 @@
 
 BEGIN;
 
-WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, $2::bigint AS k2, CAST(1 AS bigint) AS n) AS r), m2m_new AS (SELECT r.*, EXISTS (SELECT FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2) AS dead FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2 AND j."deleted_at" IS NULL)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "groups" AS s WHERE s."id" = r.k2) UNION ALL SELECT n, 'd' AS s FROM m2m_new WHERE dead) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
+WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, $2::bigint AS k2, CAST(1 AS bigint) AS n) AS r), m2m_new AS (SELECT r.*, EXISTS (SELECT 1 FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2) AS dead FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2 AND j."deleted_at" IS NULL)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "groups" AS s WHERE s."id" = r.k2) UNION ALL SELECT n, 'd' AS s FROM m2m_new WHERE dead) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
 -- 1 = 1
 -- 2 = 2
 
@@ -11,7 +11,7 @@ WITH m2m_new AS (SELECT r.* FROM (SELECT $1::bigint AS k1, $2::bigint AS k2, CAS
 -- 2 = 2
 -- 3 = <nil>
 
-WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, $2::bigint AS k2, CAST(1 AS bigint) AS n) AS r), m2m_new AS (SELECT r.* FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2 AND j."deleted_at" IS NULL)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT FROM "groups" AS s WHERE s."id" = r.k2)) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
+WITH m2m_rows AS (SELECT r.* FROM (SELECT $1::bigint AS k1, $2::bigint AS k2, CAST(1 AS bigint) AS n) AS r), m2m_new AS (SELECT r.* FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "memberships" AS j WHERE j."user_id" = r.k1 AND j."group_id" = r.k2 AND j."deleted_at" IS NULL)), m2m_unable AS (SELECT n, 'o' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "users" AS s WHERE s."id" = r.k1) UNION ALL SELECT n, 't' AS s FROM m2m_rows AS r WHERE NOT EXISTS (SELECT 1 FROM "groups" AS s WHERE s."id" = r.k2)) SELECT n, 'n' AS s FROM m2m_new UNION ALL SELECT n, s FROM m2m_unable;
 -- 1 = 1
 -- 2 = 2
 
