@@ -130,9 +130,9 @@ func retryable(err error) bool {
 	}
 	switch number, driver := codeOf(err); driver {
 	case "MySQLError":
-		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; TiDB's write conflicts (8002, 8022,
-		// 9007).
-		return number == 1205 || number == 1213 || number == 8002 || number == 8022 || number == 9007
+		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; ER_CHECKREAD, of MariaDB's
+		// innodb_snapshot_isolation; TiDB's write conflicts (8002, 8022, 9007).
+		return number == 1205 || number == 1213 || number == 1020 || number == 8002 || number == 8022 || number == 9007
 	case "sqlserver":
 		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
 	case "sqlite":
