@@ -185,9 +185,10 @@ func retryable(err error) bool {
 	}
 	switch number, driver := codeOf(err); driver {
 	case "MySQLError":
-		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; ER_CHECKREAD, of MariaDB under
-		// innodb_snapshot_isolation; TiDB's write conflicts (8002, 8005, 8022, 9007). In a pessimistic transaction TiDB gives up a statement that has met others' writes
-		// too often, under no number of its own.
+		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; ER_CHECKREAD, of MariaDB's
+		// innodb_snapshot_isolation; TiDB's write conflicts (8002, 8005, 8022, 9007). A
+		// statement that has met others' writes too often TiDB gives up under no number of
+		// its own.
 		if number == 1105 {
 			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
 		}

@@ -125,7 +125,8 @@ func lost(err error) bool {
 	}
 	var maria *mysql.MySQLError
 	if errors.As(err, &maria) {
-		return maria.Number == 1213 || maria.Number == 1205 // a deadlock, a lock waited for too long
+		// A deadlock, a lock waited for too long, a record that has changed since the snapshot.
+		return slices.Contains([]uint16{1213, 1205, 1020}, maria.Number)
 	}
 	return errors.Is(err, m2msafe.ErrRetry)
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func linearizable(t *testing.T, h *History) {
 }
 
 func TestCallsAreLinearizable(t *testing.T) {
-	for _, database := range databases {
+	for _, database := range slices.Concat(databases, []database{snapshots}) {
 		for _, join := range joinTables {
 			t.Run(fmt.Sprintf("%s/%s", database.name, join.Name), func(t *testing.T) {
 				w := workload(t)

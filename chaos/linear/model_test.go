@@ -1,6 +1,8 @@
 package linear
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -119,4 +121,24 @@ func TestASeedMakesTheSameCalls(t *testing.T) {
 		kinds[call.Kind]++
 	}
 	require.Len(t, kinds, 5)
+}
+
+// Operations of one client that overlap, as those of a call do, are drawn apart.
+func TestAHistoryIsDrawn(t *testing.T) {
+	h := noted(wrote(first, Append, of(1, 2), fresh(1, 2)), wrote(second, Append, of(1, 2, 3), Told{Old: of(1, 2), New: of(3)}),
+		missed(second, Delete, of(1)), saw(third, 2))
+	h.Operations[0].ClientId = 1
+	ends := map[int]int64{}
+	for _, op := range h.lanes() {
+		require.Greater(t, op.Call, ends[op.ClientId])
+		ends[op.ClientId] = op.Return
+	}
+	require.Len(t, h.lanes(), len(h.Operations))
+	require.Zero(t, h.Operations[1].ClientId, "the history is as it was")
+
+	path := filepath.Join(t.TempDir(), "history.html")
+	require.NoError(t, h.Draw(path, time.Minute))
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(page), "Append(1, {1 2 3}): 2 was there")
 }

@@ -51,8 +51,11 @@ var databases = []database{
 		dsn := pgtest.DSN(t)
 		return func() gorm.Dialector { return postgres.Open(dsn) }
 	}},
-	{"mariadb", onMariaDB},
+	{"mariadb", onMariaDB("")},
 }
+
+// snapshots is MariaDB with the default that it has had since 11.6.2.
+var snapshots = database{"mariadb-snapshot", onMariaDB("&innodb_snapshot_isolation=ON")}
 
 // started is the MariaDB server, if a test has asked for it.
 var started *mariadb.Server
@@ -68,19 +71,22 @@ var startMariaDB = sync.OnceValue(func() (err error) {
 
 var databaseNumber atomic.Int64
 
-func onMariaDB(t *testing.T) func() gorm.Dialector {
-	require.NoError(t, startMariaDB())
-	name := fmt.Sprintf("linear_%d", databaseNumber.Add(1))
-	run := func(statement string) {
-		pool, err := sql.Open("mysql", started.DSN(""))
-		require.NoError(t, err)
-		defer pool.Close()
-		_, err = pool.Exec(statement)
-		require.NoError(t, err)
+// onMariaDB makes databases whose clients have settings of their own.
+func onMariaDB(settings string) func(t *testing.T) func() gorm.Dialector {
+	return func(t *testing.T) func() gorm.Dialector {
+		require.NoError(t, startMariaDB())
+		name := fmt.Sprintf("linear_%d", databaseNumber.Add(1))
+		run := func(statement string) {
+			pool, err := sql.Open("mysql", started.DSN(""))
+			require.NoError(t, err)
+			defer pool.Close()
+			_, err = pool.Exec(statement)
+			require.NoError(t, err)
+		}
+		run("CREATE DATABASE " + name)
+		t.Cleanup(func() { run("DROP DATABASE " + name) })
+		return func() gorm.Dialector { return mysql.Open(started.DSN(name) + settings) }
 	}
-	run("CREATE DATABASE " + name)
-	t.Cleanup(func() { run("DROP DATABASE " + name) })
-	return func() gorm.Dialector { return mysql.Open(started.DSN(name)) }
 }
 
 // connect makes the tables in a new database and gives n clients of it.

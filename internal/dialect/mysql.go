@@ -22,7 +22,8 @@ import (
 // sees what is committed by now, whatever snapshot REPEATABLE READ has, and the row
 // can't go away before the transaction ends. Pairs that have appeared are done with;
 // if none has, another key was met, and its error is the caller's. The same look
-// follows a foreign key's error (1452).
+// follows a foreign key's error (1452). With MariaDB's innodb_snapshot_isolation it is
+// 1020, and the transaction is to be run again.
 //
 // Where nobody asks and the pair's key is the only one (Link.Sole), Write is one
 // INSERT … ON DUPLICATE KEY UPDATE of a column by itself: nothing changes, only that
