@@ -32,12 +32,12 @@ type cli struct {
 }
 
 type runCommand struct {
-	Engine  string        `enum:"${engines}" default:"postgres" help:"Database: ${enum}."`
+	Engine  []string      `enum:"${engines}" default:"postgres" help:"Databases, one after the other: ${enum}."`
 	Seed    *uint64       `placeholder:"N" help:"Replay the run of a seed, with the same other flags. Default: a random one."`
 	Faults  int           `default:"${faults}" placeholder:"N" help:"How many there are at least (default ${default})."`
-	Writers int           `default:"${writers}" placeholder:"N" help:"Writers at the same time (default ${default})."`
+	Writers int           `default:"${writers}" placeholder:"N" help:"Writers at the same time, 4 at least (default ${default})."`
 	Calls   int           `default:"${calls}" placeholder:"N" help:"Calls for each fault (default ${default})."`
-	For     time.Duration `default:"5m" help:"Begin nothing after that; the run is short of faults then, and fails (default ${default})."`
+	For     time.Duration `default:"5m" help:"Begin nothing after that; a run that is short of faults then fails (default ${default})."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -76,33 +76,41 @@ func fail(stderr io.Writer, err error) int {
 	return exitFailed
 }
 
-func (c *runCommand) run(ctx context.Context, stdout, stderr io.Writer) int {
-	seed := uint64(rand.Uint32()) //nolint:gosec // nobody is to be kept from guessing it
+func (c *runCommand) run(ctx context.Context, stdout, stderr io.Writer) (code int) {
+	seed := uint64(rand.Uint32())
 	if c.Seed != nil {
 		seed = *c.Seed
 	}
 	fmt.Fprintf(stdout, "seed %d\n", seed)
-	config := faults.Config{Seed: seed, Faults: c.Faults, Writers: c.Writers, Calls: c.Calls, For: c.For}
-	var done func()
-	config.Progress, done = progress(stderr)
-	result, err := faults.Run(ctx, c.Engine, config)
-	done()
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "chaos: interrupted")
-		return exitInterrupted
-	case err != nil:
-		return fail(stderr, err)
+	for _, engine := range c.Engine {
+		config := faults.Config{Seed: seed, Faults: c.Faults, Writers: c.Writers, Calls: c.Calls, For: c.For}
+		var done func()
+		config.Progress, done = progress(stderr)
+		result, err := faults.Run(ctx, engine, config)
+		done()
+		switch {
+		case ctx.Err() != nil:
+			fmt.Fprintln(stderr, "chaos: interrupted")
+			return exitInterrupted
+		case err != nil:
+			return fail(stderr, err)
+		}
+		if err := result.Write(stdout); err != nil {
+			return fail(stderr, errors.Join(errors.New("can't write the report"), err))
+		}
+		fmt.Fprintf(stdout, "the same again: make chaos ARGS=%q\n\n", result.Replay())
+		code = max(code, verdict(result, stderr))
 	}
-	if err := result.Write(stdout); err != nil {
-		return fail(stderr, errors.Join(errors.New("can't write the report"), err))
-	}
-	fmt.Fprintf(stdout, "again: %s\n", result.Replay())
+	return code
+}
+
+// verdict is the exit code of a result.
+func verdict(r *faults.Result, stderr io.Writer) int {
 	switch {
-	case len(result.Broken) > 0:
+	case len(r.Broken) > 0:
 		return exitBroken
-	case result.Faults() < c.Faults:
-		return fail(stderr, fmt.Errorf("%d faults of %d: see --for", result.Faults(), c.Faults))
+	case r.Faults() < r.Config.Faults:
+		return fail(stderr, fmt.Errorf("%d faults of %d: see --for", r.Faults(), r.Config.Faults))
 	}
 	return exitOK
 }

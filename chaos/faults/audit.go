@@ -113,7 +113,7 @@ func (a *audit) stored(c *call) {
 		a.breaks(halfDone, "%v: %d of %d rows, after %v", c, there, own, err)
 	default:
 		a.done++
-		if !slices.ContainsFunc(c.tries, func(t try) bool { return unknown(t.err) }) {
+		if !c.unknown(false) { // it may have been one statement
 			a.breaks(doneInSpite, "%v: %v", c, err)
 		}
 	}
@@ -132,7 +132,7 @@ func (a *audit) inMemory(c *call) {
 		case *e.at == e.was, c.kind.callers:
 		case taken:
 			a.breaks(keyForeign, "%v: %s %s has %d, which is %s, after %v", c, e.table, e.name, *e.at, owner, err)
-		case !unknown(err):
+		case !c.unknown(true):
 			a.breaks(keyGhost, "%v: %s %s has %d, after %v", c, e.table, e.name, *e.at, err)
 		}
 	}

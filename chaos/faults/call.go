@@ -3,7 +3,7 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"time"
+	"slices"
 )
 
 // call is one call of a writer: what the seed has decided, and what became of it.
@@ -32,7 +32,7 @@ type call struct {
 // try is one time that a call was made.
 type try struct {
 	err  error
-	took time.Duration
+	last bool // it came to its COMMIT, or may have
 }
 
 // target is a label or a note of a call.
@@ -98,6 +98,12 @@ func (c *call) String() string {
 
 // err is what the call has come to.
 func (c *call) err() error { return c.tries[len(c.tries)-1].err }
+
+// unknown says whether it may be done though it has failed: see there. As a
+// transaction it may be done if it came to its COMMIT alone.
+func (c *call) unknown(transaction bool) bool {
+	return slices.ContainsFunc(c.tries, func(t try) bool { return unknown(t.err) && (t.last || !transaction) })
+}
 
 // begun says whether it was made at all.
 func (c *call) begun() bool { return len(c.tries) > 0 }

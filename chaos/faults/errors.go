@@ -94,9 +94,12 @@ func isLost(err error) bool {
 // unknown says whether a call that has failed with an error may be done all the same:
 // whether its answer may be what was lost.
 func unknown(err error) bool {
+	if err == nil {
+		return false
+	}
 	switch classOf(err) {
 	case lostRace, stopped, other:
 		return false
 	}
-	return err != nil
+	return true
 }

@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -27,8 +28,8 @@ type ownFault struct {
 
 // faultKinds are all of them.
 var faultKinds = []*faultKind{
-	{name: "session ended", weight: 20, inject: onSession(func(s *server) string { return s.terminate })},
-	{name: "statement cancelled", weight: 15, inject: onSession(func(s *server) string { return s.cancel })},
+	{name: "session ended", weight: 20, inject: onSession(func(s *server) string { return s.terminate }, 0.5)},
+	{name: "statement cancelled", weight: 15, inject: onSession(func(s *server) string { return s.cancel }, 1)},
 	{name: "server stopped at once and restarted", weight: 4, inject: crash},
 	{name: "connections cut", weight: 12, inject: onWire("limit_data", "bytes", 0, 1500)},
 	{name: "connections delayed", weight: 8, inject: onWire("latency", "latency", 1, 40)},
@@ -38,18 +39,24 @@ var faultKinds = []*faultKind{
 		return r.pools[f.pool].proxy.off()
 	}},
 	{name: "deadline", weight: 25, inCall: true, arm: deadlineIn},
-	{name: "context cancelled at a statement", weight: 35, inCall: true, arm: cancelAt},
-	{name: "answer lost at a statement", weight: 35, inCall: true, arm: loseAt},
+	cancelling, losing,
 }
+
+// Those that come at each of a call's points in turn.
+var (
+	cancelling = &faultKind{name: "context cancelled at a statement", weight: 35, inCall: true, arm: cancelAt}
+	losing     = &faultKind{name: "request or answer lost at a statement", weight: 35, inCall: true, arm: loseAt}
+)
 
 // lasting is how long a fault lasts at most, however few calls begin meanwhile.
 const lasting = 500 * time.Millisecond
 
-// onSession ends one of the sessions that there are, or its statement.
-func onSession(statement func(*server) string) func(context.Context, *run, *timed) (func() error, error) {
+// onSession ends one of the sessions that there are, or its statement; of so many a
+// session that is at work.
+func onSession(statement func(*server) string, busy float64) func(context.Context, *run, *timed) (func() error, error) {
 	return func(ctx context.Context, r *run, f *timed) (func() error, error) {
 		for {
-			hit, err := r.server.harm(ctx, statement(r.server), f.at)
+			hit, err := r.server.harm(ctx, statement(r.server), f.at, f.size < busy)
 			if hit || err != nil {
 				return nil, err
 			}
@@ -107,12 +114,14 @@ func cancelAt(ctx context.Context, r *run, c *call, p *points) (context.Context,
 	return ctx, cancel
 }
 
-// loseFor is how long connections are cut at the first byte.
+// loseFor is how long connections are cut at the first byte, at most.
 const loseFor = 10 * time.Millisecond
 
 // loseAt has what the call sends at one of its points get lost, or, more often, the
 // answer to it: of other calls in the same pool too.
 func loseAt(ctx context.Context, r *run, c *call, p *points) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	var lifting sync.WaitGroup
 	p.at = c.fault.turn % r.learned.points(c.kind)
 	p.fire = func() {
 		r.injected(c.fault.kind)
@@ -121,10 +130,13 @@ func loseAt(ctx context.Context, r *run, c *call, p *points) (context.Context, c
 			r.fail(err)
 			return
 		}
-		r.behind.Go(func() {
+		lifting.Go(func() {
 			time.Sleep(time.Duration(c.fault.share * float64(loseFor)))
 			r.fail(lift())
 		})
 	}
-	return context.WithCancel(ctx)
+	return ctx, func() {
+		cancel()
+		lifting.Wait()
+	}
 }

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"gorm.io/gorm"
@@ -16,6 +15,7 @@ type kind struct {
 	weight  int
 	whole   bool // it is one transaction by GORM's default, and not without
 	repeats bool // the call may be made again after a failure
+	alone   bool // it may be one statement, without a COMMIT
 	callers bool // it is the caller's transaction: what is in memory is the caller's to undo
 	creates int  // owners
 	plan    func(c *call)
@@ -101,13 +101,17 @@ var kinds = []*kind{
 	}, run: func(_ context.Context, db *gorm.DB, c *call) error {
 		return db.Model(&Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}).Association("Labels").Replace(c.labels)
 	}, judge: judgeReplace},
-	{name: "two Appends in a transaction", weight: 4, callers: true, run: transaction, plan: func(c *call) {
+	{name: "two Appends in a transaction", weight: 4, callers: true, run: transaction(appendTwice), plan: func(c *call) {
 		c.targets, c.more = mixed(c), c.fresh("note", 1, 2)
 		owner := ref{id: c.ownOwner()}
 		c.units = []unit{slices.Concat(links(ownerLabels, owner, true, c.targets), links(ownerNotes, owner, true, c.more))}
 		if c.rng.IntN(2) == 0 { // and something for others to wait for
 			c.units[0] = append(c.units[0], links(ownerLabels, ref{id: c.sharedOwner()}, false, c.targets)...)
 		}
+	}},
+	{name: "Appends in any order in a transaction", weight: 3, callers: true, run: transaction(appendOneByOne), plan: func(c *call) {
+		c.targets = c.shared(2, 4) // two who have each one's first name wait for each other
+		c.units = []unit{links(ownerLabels, ref{id: c.ownOwner()}, true, c.targets)}
 	}},
 	{name: "LinkKeys", weight: 3, repeats: true, run: linkKeys, plan: func(c *call) {
 		c.targets = c.stored(1, 5)
@@ -121,7 +125,7 @@ var kinds = []*kind{
 		}
 		c.targets = list
 	}, run: linkPairs, judge: judgePairs},
-	{name: "GetOrCreate", weight: 4, repeats: true, plan: func(c *call) {
+	{name: "GetOrCreate", weight: 4, repeats: true, alone: true, plan: func(c *call) {
 		c.targets = append(c.shared(1, 1), c.fresh("label", 1, 1)...)[c.rng.IntN(2):][:1]
 		c.units = []unit{{{table: labels, target: ref{name: c.targets[0].name}, own: c.targets[0].own}}}
 	}, run: func(ctx context.Context, db *gorm.DB, c *call) error {
@@ -141,38 +145,6 @@ func mixed(c *call) []target {
 func newOwner(c *call, n int) ref { return ref{name: c.tag("new", n)} }
 
 func created(c *call, n int) unit { return unit{{table: owners, target: newOwner(c, n), own: true}} }
-
-// retries is how often a caller's transaction is run again that has lost.
-const retries = 5
-
-// transaction is run again as the plugin's documentation says: from its beginning,
-// with elements as they were.
-func transaction(_ context.Context, db *gorm.DB, c *call) (err error) {
-	for range retries {
-		err = db.Transaction(func(tx *gorm.DB) error {
-			if err := appendTo("Labels")(tx.Statement.Context, tx, c); err != nil {
-				return err
-			}
-			owner := &Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}
-			if err := tx.Model(owner).Association("Notes").Append(c.notes); err != nil {
-				return err
-			}
-			if len(c.owners) > 1 {
-				other := &Owner{ID: c.owners[1], Tag: ownerTag(c.owners[1])}
-				if err := tx.Model(other).Association("Labels").Append(c.labels); err != nil {
-					return err
-				}
-			}
-			passPoint(tx) // before COMMIT
-			return nil
-		})
-		if !errors.Is(err, m2msafe.ErrRetry) {
-			break
-		}
-		c.build()
-	}
-	return err
-}
 
 // appendTo appends all elements to a relation of the first owner.
 func appendTo(relation string) func(context.Context, *gorm.DB, *call) error {

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,54 @@ import (
 
 	"github.com/m2msafe/m2msafe"
 )
+
+// retries is how often a caller's transaction is run again that has lost.
+const retries = 5
+
+// transaction is the caller's, and is run again as the plugin's documentation says:
+// from its beginning, with elements as they were.
+func transaction(steps func(tx *gorm.DB, c *call) error) func(context.Context, *gorm.DB, *call) error {
+	return func(ctx context.Context, db *gorm.DB, c *call) (err error) {
+		for range retries {
+			err = db.Transaction(func(tx *gorm.DB) error {
+				if err := steps(tx, c); err != nil {
+					return err
+				}
+				passPoint(tx) // in front of COMMIT
+				return nil
+			})
+			if !errors.Is(err, m2msafe.ErrRetry) || ctx.Err() != nil {
+				break
+			}
+			c.build()
+		}
+		return err
+	}
+}
+
+// appendTwice appends labels and notes to the call's owner, and to another's, if there
+// is one, the labels too.
+func appendTwice(tx *gorm.DB, c *call) error {
+	owner := &Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}
+	if err := tx.Model(owner).Association("Labels").Append(c.labels); err != nil {
+		return err
+	}
+	owner = &Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}
+	if err := tx.Model(owner).Association("Notes").Append(c.notes); err != nil || len(c.owners) == 1 {
+		return err
+	}
+	other := &Owner{ID: c.owners[1], Tag: ownerTag(c.owners[1])}
+	return tx.Model(other).Association("Labels").Append(c.labels)
+}
+
+func appendOneByOne(tx *gorm.DB, c *call) error {
+	for _, l := range c.labels {
+		if err := tx.Model(&Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}).Association("Labels").Append(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // appendEach appends to each of several owners its share of the elements.
 func appendEach(_ context.Context, db *gorm.DB, c *call) error {

@@ -55,6 +55,7 @@ func startMariaDB(ctx context.Context) (*server, error) {
 		admin:     open(config),
 		version:   "SELECT CONCAT('MariaDB ', VERSION())",
 		sessions:  "SELECT id FROM information_schema.processlist WHERE user = '" + user + "' ORDER BY id",
+		busy:      "SELECT id FROM information_schema.processlist WHERE user = '" + user + "' AND command <> 'Sleep' ORDER BY id",
 		terminate: "KILL CONNECTION %s",
 		cancel:    "KILL QUERY %s",
 		open: `SELECT CONCAT('session ', t.trx_mysql_thread_id, ', in a transaction: ', COALESCE(t.trx_query, ''))

@@ -22,7 +22,7 @@ type Config struct {
 const (
 	DefaultFaults  = 200
 	DefaultWriters = 8
-	DefaultCalls   = 30
+	DefaultCalls   = 60
 )
 
 // spare are the faults in a hundred that are planned beyond Config.Faults: a call may
@@ -127,30 +127,36 @@ func drawFaults(rng *rand.Rand, n int) []*faultKind {
 // drawCalls draws a writer's calls: some of each kind to begin with, before there are
 // faults, and then by weight.
 func drawCalls(rng *rand.Rand, writer, warm, n int) []*call {
-	allowed := slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.whole && pools[poolOf(writer)].open })
+	allowed := kindsOf(writer)
 	weights := 0
 	for _, k := range allowed {
 		weights += k.weight
 	}
 	var calls []*call
-	add := func(k *kind) {
-		c := &call{writer: writer, index: len(calls), kind: k, rng: rng}
-		k.plan(c)
-		c.again = k.repeats && rng.IntN(2) == 0
-		c.rng = nil
-		calls = append(calls, c)
-	}
 	for i := range warm {
-		add(allowed[i%len(allowed)])
+		calls = append(calls, drawCall(rng, writer, i, allowed[i%len(allowed)]))
 	}
-	for range n {
+	for i := range n {
 		left := rng.IntN(weights)
 		for _, k := range allowed {
 			if left -= k.weight; left < 0 {
-				add(k)
+				calls = append(calls, drawCall(rng, writer, warm+i, k))
 				break
 			}
 		}
 	}
 	return calls
+}
+
+// kindsOf are the kinds of call that a writer makes.
+func kindsOf(writer int) []*kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.whole && pools[poolOf(writer)].open })
+}
+
+func drawCall(rng *rand.Rand, writer, index int, k *kind) *call {
+	c := &call{writer: writer, index: index, kind: k, rng: rng}
+	k.plan(c)
+	c.again = k.repeats && rng.IntN(2) == 0
+	c.rng = nil
+	return c
 }

@@ -14,7 +14,8 @@ type points struct {
 	passed int
 	at     int // where to fire; -1 is nowhere
 	fire   func()
-	fired  bool
+	// committing says that nothing was left to do but GORM's COMMIT.
+	committing bool
 }
 
 type pointsKey struct{}
@@ -31,10 +32,19 @@ func passPoint(db *gorm.DB) {
 		return
 	}
 	if p.passed == p.at && p.fire != nil {
-		p.fired = true
 		p.fire()
 	}
 	p.passed++
+}
+
+// passCommit is the callback in front of COMMIT, or ROLLBACK. It is run of nested
+// statements too, whose transaction is another's.
+func passCommit(db *gorm.DB) {
+	p, ok := db.Statement.Context.Value(pointsKey{}).(*points)
+	if _, own := db.InstanceGet("gorm:started_transaction"); ok && own && db.Error == nil {
+		p.committing = true
+	}
+	passPoint(db)
 }
 
 // watchPoints registers it. By its name the plugin takes it for a callback of GORM's
@@ -60,7 +70,11 @@ func watchPoints(db *gorm.DB) error {
 	var errs []error
 	for name, all := range before {
 		for _, r := range all {
-			if err := r.Register("gorm:chaos_"+name, passPoint); err != nil {
+			pass := passPoint
+			if name == "commit" {
+				pass = passCommit
+			}
+			if err := r.Register("gorm:chaos_"+name, pass); err != nil {
 				errs = append(errs, fmt.Errorf("faults: callback %s: %w", name, err))
 			}
 		}

@@ -68,18 +68,18 @@ func openPool(kind *poolKind, s *server, writers int) (_ *pool, err error) {
 
 // close closes its connections, and then its proxy.
 func (p *pool) close() error {
-	err := p.sql.Close()
-	return errors.Join(err, limited(func() error { p.proxy.proxy.Stop(); return nil }))
+	_ = p.sql.Close() // some connections are cut: they can't say goodbye
+	return limited(func() error { p.proxy.proxy.Stop(); return nil })
 }
 
-// restLimit is how long what was begun may take to end once nobody works any more: a
+// settleLimit is how long what was begun may take to end once nobody works any more: a
 // transaction whose context has ended is rolled back behind the caller's back, a
 // session whose connection is cut hears of it when it reads the next time.
-const restLimit = 10 * time.Second
+const settleLimit = 10 * time.Second
 
 // atRest says what is left open by the app while no call is being made.
 func (r *run) atRest(ctx context.Context) error {
-	busy, err := eventually(ctx, restLimit, func() (list []string, _ error) {
+	busy, err := eventually(ctx, r.settle, func() (list []string, _ error) {
 		for _, p := range r.pools {
 			if n := p.sql.Stats().InUse; n > 0 {
 				list = append(list, fmt.Sprintf("pool %s: %d in use", p.name, n))
@@ -91,7 +91,7 @@ func (r *run) atRest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open, err := eventually(ctx, restLimit, func() ([]string, error) { return r.server.texts(ctx, r.server.open) })
+	open, err := eventually(ctx, r.settle, func() ([]string, error) { return r.server.texts(ctx, r.server.open) })
 	r.leaks(leftOpen, open)
 	return err
 }

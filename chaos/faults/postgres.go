@@ -25,6 +25,7 @@ func startPostgres(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("faults: %w", err)
 	}
+	const app = "FROM pg_stat_activity WHERE application_name = '" + appName + "' "
 	config, err := pgx.ParseConfig(cluster.DSN())
 	if err != nil {
 		return nil, errors.Join(err, cluster.Stop())
@@ -41,11 +42,11 @@ func startPostgres(ctx context.Context) (*server, error) {
 		},
 		admin:     stdlib.OpenDB(*config),
 		version:   "SELECT split_part(version(), ' on ', 1)",
-		sessions:  "SELECT pid::text FROM pg_stat_activity WHERE application_name = '" + appName + "' ORDER BY pid",
+		sessions:  "SELECT pid::text " + app + "ORDER BY pid",
+		busy:      "SELECT pid::text " + app + "AND state = 'active' ORDER BY pid",
 		terminate: "SELECT pg_terminate_backend(%s)",
 		cancel:    "SELECT pg_cancel_backend(%s)",
-		open: `SELECT 'session ' || pid || ', ' || state || ', in a transaction: ' || query FROM pg_stat_activity
-WHERE application_name = '` + appName + `' AND xact_start IS NOT NULL
+		open: `SELECT 'session ' || pid || ', ' || state || ', in a transaction: ' || query ` + app + `AND xact_start IS NOT NULL
 UNION ALL SELECT 'session ' || a.pid || ', a lock: ' || l.locktype || ' ' || l.mode FROM pg_locks AS l
 JOIN pg_stat_activity AS a ON a.pid = l.pid AND a.application_name = '` + appName + `'`,
 		seeded: []string{

@@ -83,10 +83,10 @@ func (r *run) result(a *audit) *Result {
 	return result
 }
 
-// Replay is the command that makes the same run again.
+// Replay are the arguments that make the same run again.
 func (r *Result) Replay() string {
 	c := r.Config
-	return fmt.Sprintf("go run . run --engine %s --seed %d --faults %d --writers %d --calls %d", r.Engine, c.Seed, c.Faults, c.Writers, c.Calls)
+	return fmt.Sprintf("--engine %s --seed %d --faults %d --writers %d --calls %d", r.Engine, c.Seed, c.Faults, c.Writers, c.Calls)
 }
 
 // shown is how much of an invariant that is broken is written out.

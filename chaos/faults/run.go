@@ -20,9 +20,9 @@ type run struct {
 	learned *learned
 	warm    sync.WaitGroup // until all writers are warm
 	start   chan struct{}  // closed then
-	behind  sync.WaitGroup // what faults of calls have still to end
 	abort   context.CancelCauseFunc
 	broken  []Broken
+	settle  time.Duration // see settleLimit
 
 	mu    sync.Mutex
 	count map[*faultKind]int
@@ -31,20 +31,28 @@ type run struct {
 // Run makes a run on an engine, and says what it has found. An error is that it could
 // not be made; what it breaks is in the Result. Without programs for the engine the
 // error is the one of the package that starts it.
-func Run(ctx context.Context, engine string, config Config) (_ *Result, err error) {
+func Run(ctx context.Context, engine string, config Config) (*Result, error) {
+	if config.Writers < len(pools) || config.Faults < 1 || config.Calls < 1 {
+		return nil, fmt.Errorf("faults: it takes %d writers, and a fault and a call, at least", len(pools))
+	}
+	return runPlan(ctx, engine, makePlan(config))
+}
+
+func newRun(p *plan) *run {
+	return &run{
+		plan: p, gate: newGate(), learned: newLearned(), start: make(chan struct{}),
+		settle: settleLimit, count: map[*faultKind]int{},
+	}
+}
+
+func runPlan(ctx context.Context, engine string, p *plan) (_ *Result, err error) {
 	start, ok := engines[engine]
 	if !ok {
 		return nil, fmt.Errorf("faults: there is no engine %q", engine)
 	}
-	if config.Writers < len(pools) || config.Faults < 1 || config.Calls < 1 {
-		return nil, fmt.Errorf("faults: it takes %d writers, and a fault and a call, at least", len(pools))
-	}
 	before := goleak.IgnoreCurrent()
 	began := time.Now()
-	r := &run{
-		plan: makePlan(config), gate: newGate(), learned: newLearned(), start: make(chan struct{}),
-		count: map[*faultKind]int{},
-	}
+	r := newRun(p)
 	if r.server, err = start(ctx); err != nil {
 		return nil, err
 	}
@@ -113,7 +121,6 @@ func (r *run) write(ctx context.Context) (err error) {
 		r.abort(err)
 	}
 	<-ended
-	r.behind.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return errors.Join(cause, r.close())
 	}
@@ -123,7 +130,7 @@ func (r *run) write(ctx context.Context) (err error) {
 	if err := r.close(); err != nil {
 		return err
 	}
-	left, err := eventually(ctx, restLimit, func() ([]string, error) { return r.server.texts(ctx, r.server.sessions) })
+	left, err := eventually(ctx, r.settle, func() ([]string, error) { return r.server.texts(ctx, r.server.sessions) })
 	r.leaks(leftThere, left)
 	return err
 }

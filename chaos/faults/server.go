@@ -25,11 +25,11 @@ type server struct {
 	dialector func(addr string) gorm.Dialector
 	// admin connects anew for each statement: no connection of its own is ever stale.
 	admin *sql.DB
-	// Statements: what the server is, the app's sessions, what ends one or its
-	// statement, what transactions and locks the app's sessions hold, and what is to
-	// be done when rows with keys are stored.
-	version, sessions, terminate, cancel, open string
-	seeded                                     []string
+	// Statements: what the server is; the app's sessions, and those that are at work;
+	// what ends one or its statement; what transactions and locks the app's sessions
+	// hold; and what is to be done when rows with keys are stored.
+	version, sessions, busy, terminate, cancel, open string
+	seeded                                           []string
 }
 
 // engines are the servers that there are, by name.
@@ -51,9 +51,7 @@ func (s *server) texts(ctx context.Context, statement string) (list []string, er
 	return texts(ctx, s.admin, statement)
 }
 
-func texts(ctx context.Context, on interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, statement string) (list []string, err error) {
+func texts(ctx context.Context, on querier, statement string) (list []string, err error) {
 	rows, err := on.QueryContext(ctx, statement)
 	if err != nil {
 		return nil, fmt.Errorf("faults: %s: %w", statement, err)
@@ -69,9 +67,13 @@ func texts(ctx context.Context, on interface {
 	return list, rows.Err()
 }
 
+// busyTries is how often a session is looked for that is at work.
+const busyTries = 50
+
 // harm runs a statement on one of the app's sessions, which a number from 0 to 1
-// chooses; those at work come first. hit is false if there is none.
-func (s *server) harm(ctx context.Context, statement string, which float64) (hit bool, err error) {
+// chooses; if so asked, on one that is at work, if there is one soon. hit is false if
+// there is no session.
+func (s *server) harm(ctx context.Context, statement string, which float64, busy bool) (hit bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adminLimit)
 	defer cancel()
 	conn, err := s.admin.Conn(ctx) // one for both: sessions don't stay at the same thing for long
@@ -79,7 +81,13 @@ func (s *server) harm(ctx context.Context, statement string, which float64) (hit
 		return false, fmt.Errorf("faults: %w", err)
 	}
 	defer conn.Close()
-	all, err := texts(ctx, conn, s.sessions)
+	var all []string
+	for try := 0; busy && try < busyTries && len(all) == 0 && err == nil; try++ {
+		all, err = texts(ctx, conn, s.busy)
+	}
+	if len(all) == 0 && err == nil {
+		all, err = texts(ctx, conn, s.sessions)
+	}
 	if err != nil || len(all) == 0 {
 		return false, err
 	}

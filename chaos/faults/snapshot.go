@@ -29,8 +29,13 @@ func targetsOf(join string) string {
 	return labels
 }
 
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // read reads the tables by plain SQL.
-func read(ctx context.Context, db *sql.DB) (*snapshot, error) {
+func read(ctx context.Context, db querier) (*snapshot, error) {
 	s := &snapshot{
 		keys: map[string]map[string][]uint{}, names: map[string]map[uint]string{},
 		pairs: map[string]map[pair]int{}, by: map[string]map[uint][]uint{},

@@ -12,32 +12,38 @@ const patience = 3 * time.Second
 // maxTries is how often a call is made that is made again.
 const maxTries = 3
 
-// writer makes a writer's calls.
+// writer makes a writer's calls: the first ones by itself, and then those that meet
+// faults.
 func (r *run) writer(ctx context.Context, w int) {
+	list := r.plan.calls[w]
 	failures := 0
-	for i, c := range r.plan.calls[w] {
-		if i == r.plan.warm {
-			r.warm.Done()
-			<-r.start
-		}
-		if i >= r.plan.warm && !r.gate.enter() {
+	for _, c := range list[:r.plan.warm] {
+		r.make(ctx, c, &failures)
+	}
+	r.warm.Done()
+	<-r.start
+	for _, c := range list[r.plan.warm:] {
+		if !r.gate.enter() {
 			return
 		}
-		c.build()
-		for {
-			r.try(ctx, c)
-			if c.err() == nil {
-				failures = 0
-				break
-			}
-			failures++
-			pause(ctx, failures)
-			if !c.again || len(c.tries) == maxTries {
-				break
-			}
+		r.make(ctx, c, &failures)
+		r.gate.leave()
+	}
+}
+
+// make makes a call, and some calls again that have failed.
+func (r *run) make(ctx context.Context, c *call, failures *int) {
+	c.build()
+	for {
+		r.try(ctx, c)
+		if c.err() == nil {
+			*failures = 0
+			return
 		}
-		if i >= r.plan.warm {
-			r.gate.leave()
+		*failures++
+		pause(ctx, *failures)
+		if !c.again || len(c.tries) == maxTries {
+			return
 		}
 	}
 }
@@ -64,7 +70,7 @@ func (r *run) try(ctx context.Context, c *call) {
 	began := time.Now()
 	err := c.kind.run(ctx, r.pools[poolOf(c.writer)].db.WithContext(ctx), c)
 	took := time.Since(began)
-	c.tries = append(c.tries, try{err, took})
+	c.tries = append(c.tries, try{err, p.committing || pools[poolOf(c.writer)].open || c.kind.alone})
 	if err == nil {
 		r.learned.note(c.kind, p.passed, took)
 	}
