@@ -62,9 +62,8 @@ func newBulk(tx *gorm.DB, model any, relation string) (*bulk, error) {
 // the pair's own and passed over, and foreign keys find ends that are not stored.
 func (b *bulk) oneInsert() bool {
 	_, linker := b.plan.dialect.(dialect.Linker)
-	_, inside := b.db.Statement.ConnPool.(gorm.TxCommitter)
 	loose := func(s dialect.Side) bool { return s.Check && !s.Bound }
-	return linker && !inside && !b.db.DryRun && !b.plan.link.Guarded && !b.plan.link.Dead && !b.hooked() &&
+	return linker && !inside(b.db) && !b.db.DryRun && !b.plan.link.Guarded && !b.plan.link.Dead && !b.hooked() &&
 		!loose(b.plan.link.Owner) && !loose(b.plan.link.Target) &&
 		b.settings.report == nil && b.settings.onLinked == nil
 }

@@ -54,6 +54,8 @@ const (
 // An update that does nothing but link, but can't do so in m2msafe:direct, links
 // in m2msafe:check, so that the owner's auto-update time moves only if a link did.
 //
+// Queries and deletes are remembered too, in a [Transaction].
+//
 // The anchors are Before: what GORM registers After a callback it appends to the
 // very end, behind the COMMIT. There, m2msafe:finish puts back what the steps have
 // changed, and has a transaction that lost run again.
@@ -88,6 +90,8 @@ func register(db *gorm.DB) error {
 		{update.Before(afterUpdate), linkName, link},
 		{update.Before(end), openName, checkOpen},
 		{update.After(end), finishName, finishOf(false)},
+		{db.Callback().Query().Before("gorm:query"), rememberName, keepWithin},
+		{db.Callback().Delete().Before(first), rememberName, keepWithin},
 	}
 	var errs []error
 	for _, s := range steps {
@@ -199,6 +203,7 @@ func finishOf(creating bool) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		finish(db)
 		retry(db, creating)
+		_ = lostWithin(db, db.Error)
 	}
 }
 

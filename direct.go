@@ -18,6 +18,7 @@ import (
 // GORM's BEGIN and instead of it. What it can't settle goes on through the other
 // entrance, with nothing written.
 func direct(db *gorm.DB) {
+	keepWithin(db)
 	t, ok := relationsOf(db, false)
 	if !ok {
 		return
@@ -97,12 +98,11 @@ func (l *links) direct() (linked bool, err error) {
 		return false, nil
 	}
 	now := l.db.NowFunc()
-	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	l.touched(call, now)
 	states, err := l.states(call, l.plan.dialect.(dialect.Linker).Link)
 	if err != nil {
 		var known *LinkError
-		if !inside && errors.As(err, &known) && l.mayPass(known) {
+		if !inside(l.db) && errors.As(err, &known) && l.mayPass(known) {
 			return false, nil
 		}
 		return false, err
@@ -131,9 +131,12 @@ func (l *links) direct() (linked bool, err error) {
 // mayPass says whether an error of a statement that was a transaction of its own
 // is worth the way through the other entrance: a row that went away meanwhile, a
 // plan that was out of date and is forgotten; a transaction that lost. Any other
-// would be met again.
+// would be met again. It has to be PostgreSQL's own: behind a connection that broke
+// the links may be stored, and the other entrance would call them existing.
 func (l *links) mayPass(err *LinkError) bool {
-	return errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err)
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) &&
+		(errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err))
 }
 
 // touched sets what the statement updates: the owner's auto-update times.

@@ -19,7 +19,8 @@
 //     in memory ends with its own row's key (see [NaturalKey], [DeletedTargets]).
 //   - A link that was soft-deleted comes back (see [DeletedLinks]).
 //   - A transaction that the caller began is never aborted by something that the
-//     plugin only tries, and nothing is retried inside it.
+//     plugin only tries, and nothing is retried inside it. A call's own is run again
+//     if it lost against another one ([Retries]).
 //
 // # What is not
 //
@@ -36,6 +37,7 @@
 //
 // [GetOrCreate] finds or inserts one row by its unique key, the through row
 // above all. [LinkKeys] links by keys alone, [LinkPairs] any number of them.
+// [Transaction] runs several calls as one, again if that lost.
 //
 // # Options
 //

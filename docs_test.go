@@ -2,6 +2,7 @@ package m2msafe_test
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"os"
 	"path/filepath"
@@ -19,6 +20,17 @@ import (
 func _(ctx context.Context, db *gorm.DB, members iter.Seq2[uint, uint]) (m2msafe.Progress, error) {
 	total, err := m2msafe.LinkPairs(ctx, db, &User{}, "Groups", members, m2msafe.ChunkSize(10_000))
 	return total, err
+}
+
+func _(ctx context.Context, db *gorm.DB, group Group) error {
+	err := m2msafe.Transaction(ctx, db, func(tx *gorm.DB) error {
+		var user User
+		if err := tx.First(&user, 1).Error; err != nil {
+			return err
+		}
+		return tx.Model(&user).Association("Groups").Append(&group)
+	}, m2msafe.Retries(20), m2msafe.TxOptions(sql.TxOptions{Isolation: sql.LevelSerializable}))
+	return err
 }
 
 func _(db *gorm.DB, user User, group Group) error {

@@ -233,6 +233,34 @@ type Newsletter struct {
 	Customers []Customer `gorm:"many2many:subscriptions"`
 }
 
+// All of it is run again if it loses against another transaction.
+func ExampleTransaction() {
+	ctx := context.Background()
+	db, done := exampleDB()
+	defer done()
+	_ = db.Use(m2msafe.New())
+
+	var err error
+	err = m2msafe.Transaction(ctx, db, func(tx *gorm.DB) error {
+		var user User
+		if err := tx.First(&user, 1).Error; err != nil {
+			return err
+		}
+		if err := tx.Model(&user).Association("Groups").Append(&Group{Name: "new"}); err != nil {
+			return err
+		}
+		return tx.Model(&user).Update("name", "ada").Error
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var user User
+	db.Preload("Groups").First(&user, 1)
+	fmt.Println(user.Name, "is in", user.Groups[0].Name)
+	// Output: ada is in new
+}
+
 // Two unique keys of one target may belong to two rows, which is an error.
 // Where the app knows which of them says who somebody is, it names it.
 func ExampleNaturalKey() {

@@ -22,7 +22,7 @@ var errEnded = errors.New("m2msafe: the database has ended the transaction befor
 
 // stillOpen says whether a transaction that has written links is one still.
 func stillOpen(db *gorm.DB, plans *plans) error {
-	if _, inside := db.Statement.ConnPool.(gorm.TxCommitter); !inside || db.DryRun {
+	if !inside(db) || db.DryRun {
 		return nil
 	}
 	p, err := plans.productOf(db)
@@ -39,13 +39,14 @@ func stillOpen(db *gorm.DB, plans *plans) error {
 // checkOpen is the callback in front of GORM's COMMIT, or ROLLBACK: an error of a
 // statement that stood alone says nothing.
 func checkOpen(db *gorm.DB) {
-	t, ok := takenBy(db)
-	if !ok {
-		return
+	if t, ok := takenBy(db); ok {
+		if err := ended(db, t.plans, db.Error); err != nil {
+			db.Error = err
+			db.Statement.Settings.Store(errorKey{db.Statement}, err)
+		}
 	}
-	if err := ended(db, t.plans, db.Error); err != nil {
-		db.Error = err
-		db.Statement.Settings.Store(errorKey{db.Statement}, err)
+	if a, ok := attemptOf(db); ok && db.Error == nil {
+		a.ready = true
 	}
 }
 

@@ -54,14 +54,27 @@ func GetOrCreate(ctx context.Context, db *gorm.DB, row any, opts ...Option) (cre
 		return false, fmt.Errorf("%w: GetOrCreate takes a db without conditions, Scopes, Limit, Select, Omit or Table", ErrOption)
 	}
 	resolve(tx)
-	plugin := tx.Plugins[pluginName].(*Plugin)
-	l := modelLinks(tx, tx.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
 	for _, option := range []string{"Through", "ReportTo", "OnLinked"} {
-		if plugin.settings.given[option] {
+		if settingsOf(tx).given[option] {
 			return false, fmt.Errorf("%w: %s is for links, not for GetOrCreate", ErrOption, option)
 		}
 	}
-	if plugin.settings.given["NoUniqueKey"] && plugin.settings.noUniqueKey == Lock {
+	var a attempt
+	tx.Statement.ReflectValue = target.Elem()
+	keepWithin(tx)
+	a.memory.keepAll(tx.Statement)
+	err = a.alone(tx, func() error {
+		plugin := tx.Plugins[pluginName].(*Plugin)
+		l := modelLinks(tx, tx.Statement.Schema, &taken{settings: &plugin.settings, plans: plugin.plans, creating: true})
+		created, err = l.getOrCreateRow(target)
+		return err
+	})
+	return created && err == nil, err
+}
+
+// getOrCreateRow is one try.
+func (l *links) getOrCreateRow(target reflect.Value) (created bool, err error) {
+	if l.settings.given["NoUniqueKey"] && l.settings.noUniqueKey == Lock {
 		return l.getOrCreateLocked(target)
 	}
 	if err := l.plannedModel(); err != nil {
@@ -95,7 +108,9 @@ func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool,
 	if err != nil || len(missing) == 0 {
 		return false, err
 	}
-	err = l.atomically(false, savepoint, func() error {
+	// A create with associations may lose half-way, which only a transaction around it
+	// undoes.
+	err = l.atomically(l.hasAssociations(target), savepoint, func() error {
 		created, err = l.create(target)
 		return err
 	})
@@ -116,9 +131,8 @@ func (l *links) getOrCreate(target reflect.Value, savepoint bool) (created bool,
 func (l *links) upsertOf(target reflect.Value) (*dialect.Upsert, bool) {
 	model, keys := l.rel.FieldSchema, l.completeKeys(target)
 	_, able := l.plan.dialect.(dialect.Upserter)
-	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	hooked := model.BeforeCreate || model.BeforeSave || model.AfterCreate || model.AfterSave
-	if !able || inside || l.db.DryRun || hooked && !l.db.Statement.SkipHooks || len(keys) != 1 ||
+	if !able || inside(l.db) || l.db.DryRun || hooked && !l.db.Statement.SkipHooks || len(keys) != 1 ||
 		len(l.plan.living) > 0 || l.hasAssociations(target) || extended(l.db.Callback().Create()) {
 		return nil, false
 	}

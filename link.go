@@ -134,17 +134,18 @@ func (l *links) link() (missing []int, err error) {
 		return nil, err
 	}
 	var found map[dialect.State][]int
+	missed := func() bool { return len(found[dialect.NoOwner])+len(found[dialect.NoTarget]) > 0 }
 	for range maxChanges {
 		found, err = l.linkOnce(call)
+		if err == nil && !missed() && len(found[dialect.Dead]) > 0 {
+			found, err = l.linkDead(call, found[dialect.Dead])
+		}
 		// The snapshot of a transaction may be older than what is missing.
-		stale := l.races() && call.Lock == dialect.NoLock && len(found[dialect.NoOwner])+len(found[dialect.NoTarget]) > 0
+		stale := l.races() && call.Lock == dialect.NoLock && missed()
 		if !stale && !errors.Is(err, errChanged) {
 			break
 		}
 		call.Lock = max(call.Lock, dialect.Shared)
-	}
-	if err == nil && len(found[dialect.NoOwner]) == 0 && len(found[dialect.NoTarget]) == 0 && len(found[dialect.Dead]) > 0 {
-		found, err = l.linkDead(call, found[dialect.Dead])
 	}
 	switch {
 	case err != nil:
@@ -159,7 +160,8 @@ func (l *links) link() (missing []int, err error) {
 // linkDead revives pairs and then inserts those that are new. Like inserts, row
 // locks are taken in one order, and all before the first insert: no writer that
 // has inserted waits for a row lock. What dies after the first look stays dead
-// for the same reason: that is the order "append, then delete".
+// for the same reason: that is the order "append, then delete". Where an insert meets
+// it, as on the MySQL family, all is looked for again.
 func (l *links) linkDead(call *dialect.Call, dead []int) (map[dialect.State][]int, error) {
 	if l.settings.deletedLinks == Refuse {
 		return nil, l.notStored(ErrDeletedLink, dead, "delete its row, or let it be revived by DeletedLinks(Revive)")

@@ -41,14 +41,14 @@ func LinkKeys(ctx context.Context, db *gorm.DB, model any, relation string, owne
 		}
 		to = reflect.Append(to, target)
 	}
-	var report Report
+	report := Report{early: true}
 	tx := With(db, ReportTo(&report)).WithContext(ctx)
 	err = tx.Omit(relation + ".*").Model(from.Interface()).Association(relation).Append(to.Interface())
 	if err != nil {
 		return nil, err
 	}
 	if plugin, ok := db.Plugins[pluginName].(*Plugin); ok && plugin.settings.report != nil {
-		plugin.settings.report.add(report.Links())
+		plugin.settings.note(report.Links())
 	}
 	return report.Links(), nil
 }

@@ -145,22 +145,7 @@ func (b *bulk) chunk() (Progress, error) {
 		l.plan, l.counted, l.elements = b.plan, true, elements
 		return l.linkStored()
 	}
-	var err error
-	if _, inside := b.db.Statement.ConnPool.(gorm.TxCommitter); inside {
-		err = try()
-	} else {
-		var links told
-		b.db.Statement.Settings.Store(tryKey, &links)
-		err = b.settings.again(b.db.Statement.Context, func() error {
-			links.forget()
-			return try()
-		})
-		b.db.Statement.Settings.Delete(tryKey)
-		if err == nil {
-			links.stand()
-		}
-	}
-	if err != nil {
+	if err := new(attempt).alone(b.db, try); err != nil {
 		return Progress{}, err
 	}
 	var p Progress

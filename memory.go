@@ -13,28 +13,90 @@ import (
 type memory struct {
 	fields []saved
 	seen   map[any]bool // pointers to models
+	// Fields that Associations have put targets into before anything could be kept, in
+	// the try at hand, and in failed ones.
+	appended, stale map[any]reflect.Value // pointers to slices, and copies of these
 }
 
 // saved is a place and a copy of what was there.
 type saved struct{ at, was reflect.Value }
 
-// keepAll keeps a statement's owners.
+// keepAll keeps a statement's owners, if they are not kept already.
 func (m *memory) keepAll(stmt *gorm.Statement) {
-	m.seen = map[any]bool{}
+	if m.seen == nil {
+		m.seen = map[any]bool{}
+	}
 	m.keepEach(stmt, stmt.Schema, stmt.ReflectValue)
 	m.keepEach(stmt, stmt.Schema, reflect.ValueOf(stmt.Model))
 }
 
 // keepEach keeps a model, or each of several.
 func (m *memory) keepEach(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
+	eachModel(v, func(model reflect.Value) { m.keep(stmt, s, model) })
+}
+
+// eachModel calls f for a struct, or for each of several.
+func eachModel(v reflect.Value, f func(reflect.Value)) {
 	switch v = reflect.Indirect(v); v.Kind() {
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			m.keepEach(stmt, s, v.Index(i))
+			eachModel(v.Index(i), f)
 		}
 	case reflect.Struct:
-		m.keep(stmt, s, v)
+		f(v)
 	}
+}
+
+// keepAppended is for an owner that an Association has put targets into before
+// anything about it could be kept. What was there before nobody can tell, and restore
+// leaves the field alone. If the same is appended again, it stands there once; if
+// something else is, that alone is left: what the failed try has put there is not asked
+// for any more.
+func (m *memory) keepAppended(stmt *gorm.Statement, rel *schema.Relationship, owner reflect.Value) {
+	if !owner.CanAddr() || owner.Type() != rel.Schema.ModelType || m.seen[owner.Addr().Interface()] {
+		return
+	}
+	field := reflect.Indirect(rel.Field.ReflectValueOf(stmt.Context, owner))
+	if field.Kind() != reflect.Slice || !field.CanAddr() {
+		return
+	}
+	at := field.Addr().Interface()
+	if left, ok := m.stale[at]; ok {
+		delete(m.stale, at)
+		n := left.Len()
+		if field.Len() >= n && sameElements(field.Slice(0, n), left) {
+			again := field.Slice(n, field.Len())
+			if k := n - again.Len(); k >= 0 && sameElements(left.Slice(k, n), again) {
+				again = left
+			}
+			field.Set(reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, again.Len()), again))
+		}
+	}
+	if m.appended == nil {
+		m.appended = map[any]reflect.Value{}
+	}
+	m.appended[at] = reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, field.Len()), field)
+}
+
+// emptyStale takes from fields what failed tries have put there, if the one that stands
+// has not come back to them.
+func (m *memory) emptyStale() {
+	for at := range m.stale {
+		reflect.ValueOf(at).Elem().SetZero()
+	}
+}
+
+// sameElements says whether two slices hold the same pointers, or equal values.
+func sameElements(a, b reflect.Value) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	for i := range a.Len() {
+		if x, y := a.Index(i).Interface(), b.Index(i).Interface(); a.Index(i).Kind() == reflect.Pointer && x != y || !reflect.DeepEqual(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
@@ -81,14 +143,24 @@ func (m *memory) keepValue(v reflect.Value) {
 }
 
 // restore puts back what has changed, and touches nothing else: a model may be in
-// others' hands too.
+// others' hands too. What Associations have put into fields stays.
 func (m *memory) restore() {
+	for at, was := range m.appended {
+		if m.stale == nil {
+			m.stale = map[any]reflect.Value{}
+		}
+		m.stale[at] = was
+	}
+	m.appended = nil
 	for _, k := range m.fields {
 		if !same(k.at, k.was) {
 			k.at.Set(k.was)
 		}
 	}
 }
+
+// forget is for a [Transaction] that runs again, and keeps anew what it meets.
+func (m *memory) forget() { m.fields, m.seen = nil, nil }
 
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {

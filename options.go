@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,8 @@ type settings struct {
 	retries         int
 	chunk           int
 	onProgress      func(Progress) error
+	txOptions       *sql.TxOptions
+	within          *attempt // the Transaction that the calls stand in
 
 	perCall bool            // the options were given to With
 	given   map[string]bool // names of the options of this New or With
@@ -233,8 +236,8 @@ func OnLinked(f func(tx *gorm.DB, event Event) error) Option {
 	}
 }
 
-// Retries is how many more times a call is tried whose transaction lost against
-// another one ([ErrRetry]), if the transaction is its own: 10 by default, with
+// Retries is how many more times a call, or a [Transaction], is tried that lost
+// against another transaction ([ErrRetry]), if it is one of its own: 10 by default, with
 // pauses from 2 to 250 ms that grow; 0 leaves it to the caller. Hooks run again at
 // each try.
 func Retries(n int) Option {
@@ -244,6 +247,16 @@ func Retries(n int) Option {
 		}
 		s.retries = n
 		return s.once("Retries")
+	}
+}
+
+// TxOptions is how [Transaction] begins: the isolation level, and whether it only
+// reads. The database's own level is the default. For [With] and Transaction only;
+// other calls don't look at it.
+func TxOptions(opts sql.TxOptions) Option {
+	return func(s *settings) error {
+		s.txOptions = &opts
+		return s.onceWith("TxOptions")
 	}
 }
 

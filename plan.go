@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
@@ -75,7 +74,7 @@ func (l *links) planned() error {
 	}
 	// Where reading first spoils the transaction for writing. An error will be
 	// seen again: there is no such table, or it is locked.
-	if _, inside := l.db.Statement.ConnPool.(gorm.TxCommitter); inside && !l.db.DryRun {
+	if inside(l.db) && !l.db.DryRun {
 		_ = l.open()
 	}
 	p, err := l.makePlan()

@@ -30,6 +30,9 @@ func New(opts ...Option) *Plugin {
 	return &Plugin{settings: s, plans: new(plans), err: err}
 }
 
+// settingsOf are the options that a session's calls follow.
+func settingsOf(db *gorm.DB) *settings { return &db.Plugins[pluginName].(*Plugin).settings }
+
 // Name is "m2msafe".
 func (p *Plugin) Name() string { return pluginName }
 

@@ -45,6 +45,9 @@ func (l *links) insert(call *dialect.Call, rows []int) error {
 			if !violates(l.db, failed, gorm.ErrDuplicatedKey) && !violates(l.db, failed, gorm.ErrForeignKeyViolated) {
 				return l.databaseError(failed)
 			}
+			link := *call.Link
+			link.Dead = l.plan.link.Dead // one that has been made and deleted meanwhile
+			picked = picked.Of(&link)
 			picked.Lock = dialect.Shared
 			states, err := l.states(picked, l.plan.dialect.Find)
 			if err != nil {

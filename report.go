@@ -56,6 +56,7 @@ type Event struct {
 type Report struct {
 	mu    sync.Mutex
 	links []Link
+	early bool // whatever becomes of the Transaction
 }
 
 // Links returns all pairs, in the order in which they were asked for.
@@ -123,9 +124,18 @@ func (l *links) tell() error {
 	if t, ok := l.db.Statement.Settings.Load(tryKey); ok {
 		t.(*told).add(l.settings.report, all)
 	} else {
-		l.settings.report.add(all)
+		l.settings.note(all)
 	}
 	return nil
+}
+
+// note has links in the report: of a [Transaction] once that stands.
+func (s *settings) note(links []Link) {
+	if s.within != nil && !s.report.early {
+		s.within.told.add(s.report, links)
+	} else {
+		s.report.add(links)
+	}
 }
 
 // tryKey is where a statement's Settings, which nested ones inherit, keep what is to

@@ -1,10 +1,10 @@
 package m2msafe
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -20,34 +20,50 @@ import (
 // defaultRetries is how often that is tried by default.
 const defaultRetries = 10
 
-// attempt is a statement as it came to GORM, with what it may change.
+// attempt is a transaction of the plugin's own, or a statement of GORM's that is one,
+// with what it may change besides the database.
 type attempt struct {
-	statement *gorm.DB
+	statement *gorm.DB // as it came to GORM; nil in the caller's transaction
+	running   bool     // again
 	memory    memory
 	told      told
+	ready     bool  // nothing is left to do but COMMIT
+	stored    bool  // without GORM's transaction around it: a part is stored for good
+	lost      error // what a call in a Transaction has said
 }
 
-// attemptKey is where a statement keeps its attempt, nil if it is one already.
+// attemptKey is where a statement keeps its attempt.
 type attemptKey struct{ *gorm.Statement }
+
+func attemptOf(db *gorm.DB) (*attempt, bool) {
+	a, ok := db.Statement.Settings.Load(attemptKey{db.Statement})
+	if !ok {
+		return nil, false
+	}
+	return a.(*attempt), true
+}
 
 // remember keeps what it takes to run a statement again, if GORM is going to begin
 // a transaction for it, or nothing but links is written.
 func remember(db *gorm.DB, t *taken) {
-	_, inside := db.Statement.ConnPool.(gorm.TxCommitter)
-	if inside || db.DryRun || t.settings.retries == 0 || db.SkipDefaultTransaction && !t.onlyLinks(db) {
+	if db.DryRun || db.SkipDefaultTransaction && !inside(db) && !t.onlyLinks(db) {
 		return
 	}
-	if _, again := db.Statement.Settings.Load(attemptKey{db.Statement}); again {
+	if _, again := attemptOf(db); again {
 		return
 	}
-	a := &attempt{statement: db.Session(&gorm.Session{Initialized: true})}
-	a.memory.keepAll(db.Statement)
+	a := new(attempt)
+	if !inside(db) {
+		a.statement = db.Session(&gorm.Session{Initialized: true})
+		a.memory.keepAll(db.Statement)
+		db.Statement.Settings.Store(tryKey, &a.told)
+	}
 	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
-	db.Statement.Settings.Store(tryKey, &a.told)
 }
 
 // rememberCreate is the step of the create processor.
 func rememberCreate(db *gorm.DB) {
+	keepWithin(db)
 	if t, ok := relationsOf(db, true); ok {
 		remember(db, t)
 	}
@@ -55,85 +71,131 @@ func rememberCreate(db *gorm.DB) {
 
 // retry runs a statement again that lost, behind everything else.
 func retry(db *gorm.DB, creating bool) {
-	value, _ := db.Statement.Settings.LoadAndDelete(attemptKey{db.Statement})
-	a, ok := value.(*attempt)
-	if !ok || a == nil {
+	a, ok := attemptOf(db)
+	if !ok || a.running {
+		return
+	}
+	db.Statement.Settings.Delete(attemptKey{db.Statement})
+	if a.statement == nil {
+		db.Error = lostWithin(db, db.Error)
 		return
 	}
 	db.Statement.Settings.Delete(tryKey)
-	defer func() {
-		if db.Error == nil {
-			a.told.stand()
-		}
-	}()
-	if !retryable(db.Error) {
+	if db.Error == nil {
+		a.told.stand()
 		return
 	}
 	processor := db.Callback().Update()
 	if creating {
 		processor = db.Callback().Create()
 	}
-	settings := &db.Plugins[pluginName].(*Plugin).settings
-	failed := db.Error
-	db.Error = settings.again(db.Statement.Context, func() error {
-		if err := failed; err != nil { // by the first try
-			failed = nil
-			return err
+	db.Error = a.run(db, func() error {
+		if !a.running { // it has been tried once
+			a.running = true
+			return db.Error
 		}
-		a.memory.restore()
-		a.told.forget()
 		try := a.statement.Session(&gorm.Session{Initialized: true})
-		try.Statement.Settings.Store(attemptKey{try.Statement}, (*attempt)(nil))
+		try.Statement.Settings.Store(attemptKey{try.Statement}, a)
 		try.Statement.Settings.Store(tryKey, &a.told)
 		try = processor.Execute(try)
 		db.RowsAffected = try.RowsAffected
 		return try.Error
 	})
-	if retryable(db.Error) {
-		a.memory.restore()
-		if !errors.Is(db.Error, ErrRetry) {
-			db.Error = fmt.Errorf("%w: %w", ErrRetry, db.Error)
-		}
-	}
 }
 
-// again calls try until it does not lose, with pauses in between that grow, and
-// differ from one caller to the other.
-func (s *settings) again(ctx context.Context, try func() error) error {
+// run runs try, a transaction, until it does not lose, with pauses in between that
+// grow, and differ from one caller to the other. A try that has failed leaves memory
+// as it was, unless it is not known to have: an answer to COMMIT that never came says
+// nothing. Then keys stay as they may be stored, so that the same call again finds its
+// rows, or makes them under the same keys.
+func (a *attempt) run(db *gorm.DB, try func() error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 2*time.Millisecond, 250*time.Millisecond, 2
+	tries := uint(settingsOf(db).retries) + 1
 	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		last = try()
-		if last != nil && !retryable(last) {
+	_, err := backoff.Retry(db.Statement.Context, func() (struct{}, error) {
+		if last = try(); last == nil {
+			a.told.stand()
+			return struct{}{}, nil
+		}
+		a.told.forget()
+		if a.stored || a.ready && !turnedDown(db, last) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		a.ready = false
+		a.memory.restore()
+		if !retryable(last) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
-	}, backoff.WithBackOff(pause), backoff.WithMaxTries(uint(s.retries)+1))
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries))
 	if last != nil && !errors.Is(err, last) { // the context has ended
 		return errors.Join(last, err)
 	}
-	return err
+	return lost(last)
+}
+
+// alone runs try for a call that is no statement of GORM's: as run does, or once in
+// the caller's transaction.
+func (a *attempt) alone(db *gorm.DB, try func() error) error {
+	if inside(db) {
+		return lostWithin(db, try())
+	}
+	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
+	db.Statement.Settings.Store(tryKey, &a.told)
+	defer db.Statement.Settings.Delete(attemptKey{db.Statement})
+	defer db.Statement.Settings.Delete(tryKey)
+	return a.run(db, try)
+}
+
+// lost is the error of a transaction that lost: it says what to do.
+func lost(err error) error {
+	if !retryable(err) || errors.Is(err, ErrRetry) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrRetry, err)
+}
+
+// turnedDown says whether the database has answered COMMIT with a refusal: the
+// transaction lost, or a deferred constraint is violated. Any other error may have
+// come after the COMMIT.
+func turnedDown(db *gorm.DB, err error) bool {
+	var state interface{ SQLState() string }
+	return retryable(err) || gormSentinel(db, err) != nil || errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "23")
 }
 
 // retryable says whether a database asks for the transaction to be run again. It
-// knows PostgreSQL's drivers by SQLSTATE: serialization_failure and
-// deadlock_detected. Others are told by what their error values look like, as an
+// knows PostgreSQL's drivers by SQLSTATE: serialization_failure,
+// deadlock_detected and lock_not_available, which lock_timeout ends in. Others are told by what their error values look like, as an
 // import of every driver would be the alternative.
 func retryable(err error) bool {
-	if errors.Is(err, errEnded) {
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, errEnded) || errors.Is(err, ErrRetry) {
 		return true
 	}
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
-		return state.SQLState() == "40001" || state.SQLState() == "40P01"
+		code := state.SQLState()
+		return code == "40001" || code == "40P01" || code == "55P03"
 	}
 	switch number, driver := codeOf(err); driver {
 	case "MySQLError":
 		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; TiDB's write conflicts (8002, 8022,
 		// 9007).
+		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
+		// too often, under no number of its own.
+		if number == 1105 {
+			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
+		}
 		return number == 1205 || number == 1213 || number == 8002 || number == 8022 || number == 9007
 	case "sqlserver":
+		// In a pessimistic transaction TiDB gives up a statement that has met others' writes
+		// too often, under no number of its own.
+		if number == 1105 {
+			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
+		}
 		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
 	case "sqlite":
 		return number&0xff == 5 || number&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED

@@ -29,9 +29,11 @@ func (l *links) states(call *dialect.Call, build func(clause.Builder, *dialect.C
 		read := func(rows *sql.Rows) error {
 			var row int
 			var state string
-			err := rows.Scan(&row, &state)
+			if err := rows.Scan(&row, &state); err != nil { // the context has just ended, say
+				return err
+			}
 			all = append(all, rowState{from + row - 1, dialect.State(state[0])})
-			return err
+			return nil
 		}
 		return run(l.db, read, func(b clause.Builder) error { return build(b, part) })
 	})
@@ -91,23 +93,38 @@ func outdated(err error) bool {
 	return strings.HasPrefix(code, "42") || code == "0A000" || code == "55000"
 }
 
+// inside says whether there is a transaction already.
+func inside(db *gorm.DB) bool {
+	_, inside := db.Statement.ConnPool.(gorm.TxCommitter)
+	return inside
+}
+
 // atomically runs f in a transaction: the one there is, or else, if it is
 // needed, one of its own. Where f may fail in the database, which would abort
 // the transaction, the caller's is kept by a savepoint.
 func (l *links) atomically(needed, savepoint bool, f func() error) error {
-	_, inside := l.db.Statement.ConnPool.(gorm.TxCommitter)
 	_, gorms := l.db.InstanceGet("gorm:started_transaction")
-	if l.db.DryRun || inside && (!savepoint || gorms) || !inside && !needed {
+	own := !inside(l.db)
+	if l.db.DryRun || !own && (!savepoint || gorms) || own && !needed {
 		return f()
 	}
-	return l.db.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
+	a, ok := attemptOf(l.db)
+	err := l.db.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
 		// As GORM's own BeginTransaction: everything below takes the
 		// statement's connection.
 		outer := l.db.Statement.ConnPool
 		l.db.Statement.ConnPool = tx.Statement.ConnPool
 		defer func() { l.db.Statement.ConnPool = outer }()
-		return ended(l.db, l.plans, f())
+		err := ended(l.db, l.plans, f())
+		if ok && own {
+			a.ready = err == nil
+		}
+		return err
 	})
+	if ok && own && err == nil {
+		a.stored = true
+	}
+	return err
 }
 
 // run builds a statement and runs it through GORM's row processor, with a

@@ -2,14 +2,18 @@ package m2msafe_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -241,6 +245,52 @@ func TestWhatIsHiddenFromGORMIsShownAgain(t *testing.T) {
 				assert.Equal(t, append(slices.Clone(c.omits), "Publications"), hidden)
 			}
 			assert.Equal(t, c.omits, shown)
+		})
+	}
+}
+
+// cut is a connection of which a link statement's answer does not come back whole.
+type cut struct {
+	*sql.DB
+	answer func(*sql.Rows) (*sql.Rows, error)
+}
+
+func (c cut) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := c.DB.QueryContext(ctx, query, args...)
+	if err == nil && strings.HasPrefix(query, "WITH m2m_new") {
+		return c.answer(rows)
+	}
+	return rows, err
+}
+
+// The links are stored by then. Were they looked for again they would be existing,
+// though no other call has created them.
+func TestAnAnswerThatIsLostIsTheErrorOfTheCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		want   string
+		answer func(db *sql.DB, rows *sql.Rows) (*sql.Rows, error)
+	}{
+		"the connection breaks": {"unexpected EOF", func(_ *sql.DB, rows *sql.Rows) (*sql.Rows, error) {
+			return nil, errors.Join(rows.Close(), io.ErrUnexpectedEOF)
+		}},
+		// As of rows that the end of a context has closed before they were scanned.
+		"a row can't be read": {"Scan error", func(db *sql.DB, rows *sql.Rows) (*sql.Rows, error) {
+			require.NoError(t, rows.Close())
+			return db.Query(`SELECT 1, NULL::text`)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool, err := connect(t, pgtest.DSN(t), nil).DB()
+			require.NoError(t, err)
+			answer := func(rows *sql.Rows) (*sql.Rows, error) { return c.answer(pool, rows) }
+			db, err := gorm.Open(postgres.New(postgres.Config{Conn: cut{pool, answer}}), &gorm.Config{Logger: logger.Discard})
+			require.NoError(t, err)
+			require.NoError(t, db.Use(m2msafe.New()))
+			seed(t, db, 1)
+			var report m2msafe.Report
+			require.ErrorContains(t, linkOne(m2msafe.With(db, m2msafe.ReportTo(&report)), 1), c.want)
+			assert.Equal(t, []string{"1|1"}, links(t, db))
+			assert.Empty(t, report.Links())
 		})
 	}
 }

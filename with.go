@@ -3,6 +3,7 @@ package m2msafe
 import (
 	"context"
 	"database/sql"
+	"maps"
 
 	"gorm.io/gorm"
 )
@@ -30,17 +31,18 @@ func With(db *gorm.DB, opts ...Option) *gorm.DB {
 	if !s.given["Off"] && len(s.given) > 0 {
 		s.off = false
 	}
-	// Session has copied the Config, so a plugin table of its own is all that
-	// this session needs. Unlike Statement.Settings it survives NewDB sessions,
-	// as gorm.G and nested creates make them, and unlike the context nobody
-	// replaces it.
-	plugins := make(map[string]gorm.Plugin, len(tx.Plugins))
-	for name, plugin := range tx.Plugins {
-		plugins[name] = plugin
-	}
-	plugins[pluginName] = &Plugin{settings: s, plans: base.plans}
-	tx.Plugins = plugins
+	setPlugin(tx, &Plugin{settings: s, plans: base.plans})
 	return tx
+}
+
+// setPlugin gives a session a plugin of its own. Session has copied the Config, so a
+// plugin table is all that this takes. Unlike Statement.Settings it survives NewDB
+// sessions, as gorm.G and nested creates make them, and unlike the context nobody
+// replaces it.
+func setPlugin(tx *gorm.DB, plugin *Plugin) {
+	plugins := maps.Clone(tx.Plugins)
+	plugins[pluginName] = plugin
+	tx.Plugins = plugins
 }
 
 // refuse returns a session whose every call fails with err. The error alone

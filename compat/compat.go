@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,11 @@ type Engine struct {
 	Unprepared string
 	// Without are groups that are left out, with the reason.
 	Without map[string]string
+	// Races are options for the races, where transactions lose more often than the
+	// default of Retries allows for.
+	Races []m2msafe.Option
+	// NoSavepoints is why a transaction can't be undone in part.
+	NoSavepoints string
 	// NoLocks is why nothing can be said of it when several connections write.
 	NoLocks string
 }
@@ -120,9 +126,21 @@ func Exercise(t *testing.T, e Engine) {
 		{"Pairs", pairs},
 		{"Calls", calls},
 		{"Errors", failures},
-		{"Retries", retries},
+		{"Retries", append(slices.Clip(retries), retriesMemory...)},
+		{"Transactions", transactions},
 		{"Races", races},
 		{"Regressions", regressions},
+	}
+	if e.Vary != nil {
+		known := map[string]bool{}
+		for _, g := range groups {
+			for _, b := range g.behaviours {
+				known[b.name] = true
+			}
+		}
+		for name := range e.Vary.Breaks {
+			require.True(t, known[name], "no behaviour is called %q", name)
+		}
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

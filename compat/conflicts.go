@@ -33,7 +33,7 @@ var conflicts = []behaviour{
 	{"a foreign key to a third table is raised", raised(violation{
 		ddl: []string{
 			`CREATE TABLE editors (id bigint PRIMARY KEY)`,
-			`CREATE TABLE article_publications ({pair}, editor_id bigint REFERENCES editors (id), PRIMARY KEY (article_id, publication_id))`,
+			`CREATE TABLE article_publications ({pair}, editor_id bigint, PRIMARY KEY (article_id, publication_id), FOREIGN KEY (editor_id) REFERENCES editors (id))`,
 			`INSERT INTO article_publications VALUES (1, 1, NULL)`,
 		},
 		with:     m2msafe.Through(map[string]any{"editor_id": 404}),

@@ -19,8 +19,8 @@ type Placement struct {
 	PublicationID uint     `gorm:"uniqueIndex:pair"`
 	ArticleID     uint     `gorm:"uniqueIndex:pair"`
 	Note          *string  // NULL unless given
-	Rank          int      `gorm:"default:7"`                // GORM's default
-	Token         string   `gorm:"default:(lower('TOKEN'))"` // the database's
+	Grade         int      `gorm:"default:7"`         // GORM's default
+	Token         string   `gorm:"default:'(token)'"` // the database's
 	Labels        []string `gorm:"serializer:json"`
 	Source        string   `gorm:"column:made_by"`
 	CreatedAt     time.Time
@@ -53,7 +53,7 @@ func (p *HookedPlacement) AfterCreate(tx *gorm.DB) error {
 	if err := told(tx, "AfterCreate"); err != nil {
 		return err
 	}
-	return told(tx, fmt.Sprintf("row %d of %d-%d, %s, rank %d", p.ID, p.ArticleID, p.PublicationID, p.Token, p.Rank))
+	return told(tx, fmt.Sprintf("row %d of %d-%d, %s, grade %d", p.ID, p.ArticleID, p.PublicationID, p.Token, p.Grade))
 }
 
 // AfterSave only tells.
@@ -66,12 +66,12 @@ var joinRows = append([]behaviour{
 	{"a hook's error rolls the call back", rowHookErrors},
 	{"a hook's error leaves the caller's transaction usable", rowHookErrorInTransaction},
 	{"SkipHooks skips them", rowSkipHooks},
-	{"Through by column names", through(map[string]any{"note": "given", "rank": 0, "labels": []string{"x", "y"}, "made_by": "call"}, `given|0|token|["x","y"]|call`)},
-	{"Through by field names", through(map[string]any{"Note": "given", "Rank": 3, "Source": "call", "Token": "mine"}, `given|3|mine|<nil>|call`)},
-	{"Through by a struct", through(Placement{Note: new(string), Source: "call", Labels: []string{"x"}}, `|7|token|["x"]|call`)},
-	{"Through by a pointer to a struct", through(&Placement{Rank: 3, Token: "mine"}, `<nil>|3|mine|<nil>|`)},
-	{"Through by an expression", through(map[string]any{"note": gorm.Expr("lower(?)", "GIVEN"), "rank": gorm.Expr("3 + 4 * ?", 2)}, `given|11|token|<nil>|`)},
-	{"Through by NULL and hostile text", through(map[string]any{"note": nil, "made_by": `'{"\,NULL`}, `<nil>|7|token|<nil>|'{"\,NULL`)},
+	{"Through by column names", through(map[string]any{"note": "given", "grade": 0, "labels": []string{"x", "y"}, "made_by": "call"}, `given|0|(token)|["x","y"]|call`)},
+	{"Through by field names", through(map[string]any{"Note": "given", "Grade": 3, "Source": "call", "Token": "mine"}, `given|3|mine|<nil>|call`)},
+	{"Through by a struct", through(Placement{Note: new(string), Source: "call", Labels: []string{"x"}}, `|7|(token)|["x"]|call`)},
+	{"Through by a pointer to a struct", through(&Placement{Grade: 3, Token: "mine"}, `<nil>|3|mine|<nil>|`)},
+	{"Through by an expression", through(map[string]any{"note": gorm.Expr("lower(?)", "GIVEN"), "grade": gorm.Expr("3 + 4 * ?", 2)}, `given|11|(token)|<nil>|`)},
+	{"Through by NULL and hostile text", through(map[string]any{"note": nil, "made_by": `'{"\,NULL`}, `<nil>|7|(token)|<nil>|'{"\,NULL`)},
 	{"Through and hooks", throughHooks},
 	{"Through on an implicit join table", throughImplicit},
 	{"Through by other names is refused", throughRefused},
@@ -92,7 +92,7 @@ func placed(t *testing.T, e Engine, model any, opts ...m2msafe.Option) (db *gorm
 // placement is what a test looks at in a row.
 func placement(t *testing.T, db *gorm.DB, article, publication uint) string {
 	t.Helper()
-	return one(t, db, `SELECT note, rank, token, labels, made_by FROM article_publications WHERE article_id = ? AND publication_id = ?`, article, publication)
+	return one(t, db, `SELECT note, grade, token, labels, made_by FROM article_publications WHERE article_id = ? AND publication_id = ?`, article, publication)
 }
 
 // Stock GORM passes this too.
@@ -103,7 +103,7 @@ func rowDefaults(t *testing.T, e Engine) {
 	}
 	require.Equal(t, []string{"1|1", "1|2"}, linked(t, db))
 	for _, publication := range []uint{1, 2} {
-		require.Equal(t, "<nil>|7|token|<nil>|", strings.Replace(placement(t, db, 1, publication), "|null|", "|<nil>|", 1))
+		require.Equal(t, "<nil>|7|(token)|<nil>|", strings.Replace(placement(t, db, 1, publication), "|null|", "|<nil>|", 1))
 		var row Placement
 		require.NoError(t, db.First(&row, "publication_id = ?", publication).Error)
 		require.True(t, now.Equal(row.CreatedAt), row.CreatedAt)
@@ -118,13 +118,13 @@ func rowHooks(t *testing.T, e Engine) {
 	require.NoError(t, link(db, 1, 2))
 	log := new(hooklog)
 	require.NoError(t, link(log.on(db), 1, 3, 2, 1))
-	want := rows(t, db, `SELECT 'row ' || id || ' of 1-' || publication_id || ', token, rank 7' FROM article_publications WHERE publication_id <> 2`)
+	want := rows(t, db, `SELECT 'row ' || id || ' of 1-' || publication_id || ', (token), grade 7' FROM article_publications WHERE publication_id <> 2`)
 	for _, hook := range []string{"BeforeSave", "BeforeCreate", "AfterCreate", "AfterSave"} {
 		want = append(want, hook, hook)
 	}
 	require.ElementsMatch(t, want, log.calls)
-	require.Equal(t, "note 3|7|token|<nil>|hook of 1-3", placement(t, db, 1, 3))
-	require.Equal(t, "note 1|7|token|<nil>|hook of 1-1", placement(t, db, 1, 1))
+	require.Equal(t, "note 3|7|(token)|<nil>|hook of 1-3", placement(t, db, 1, 3))
+	require.Equal(t, "note 1|7|(token)|<nil>|hook of 1-1", placement(t, db, 1, 1))
 
 	log.calls = nil
 	stored, counted := rows(t, db, `SELECT * FROM article_publications ORDER BY id`), counter(t, db, "article_publications")
@@ -134,7 +134,7 @@ func rowHooks(t *testing.T, e Engine) {
 	require.Equal(t, counted, counter(t, db, "article_publications"))
 	require.NoError(t, log.on(db).Model(&Publication{ID: 2}).Association("Articles").Append(&Article{ID: 1}, &Article{ID: 2}))
 	require.Equal(t, 1, strings.Count(fmt.Sprint(log.calls), "BeforeCreate"))
-	require.Equal(t, "note 2|7|token|<nil>|hook of 2-2", placement(t, db, 2, 2))
+	require.Equal(t, "note 2|7|(token)|<nil>|hook of 2-2", placement(t, db, 2, 2))
 }
 
 // Stock GORM runs the targets' hooks besides.
@@ -150,7 +150,7 @@ func rowHooksMany(t *testing.T, e Engine) {
 	require.NoError(t, link(log.on(db), 1, all...))
 	require.Len(t, log.calls, 5*n)
 	require.Equal(t, fmt.Sprint(n), one(t, db, `SELECT COUNT(*) FROM article_publications
-		WHERE made_by = 'hook of 1-' || publication_id AND note = 'note ' || publication_id AND rank = 7 AND token = 'token'`))
+		WHERE made_by = 'hook of 1-' || publication_id AND note = 'note ' || publication_id AND grade = 7 AND token = '(token)'`))
 }
 
 // Stock GORM runs the hooks, and fails, for the link that exists too.
@@ -187,7 +187,7 @@ func rowSkipHooks(t *testing.T, e Engine) {
 	require.NoError(t, skipping.Model(&Article{ID: 1}).Association("Publications").Append([]Publication{{ID: 1}, {Name: "new"}}))
 	require.Empty(t, log.calls)
 	require.Equal(t, []string{"1|1", "1|6"}, linked(t, db))
-	require.Equal(t, "<nil>|7|token|<nil>|", placement(t, db, 1, 1))
+	require.Equal(t, "<nil>|7|(token)|<nil>|", placement(t, db, 1, 1))
 }
 
 // through gives values for a call's new rows, from both sides, and wants them in
@@ -215,11 +215,11 @@ func throughHooks(t *testing.T, e Engine) {
 	db, _ := placed(t, e, &HookedPlacement{})
 	require.NoError(t, link(db, 1, 1))
 	stored := placement(t, db, 1, 1)
-	given := map[string]any{"note": "given", "rank": 3, "made_by": "call", "labels": []string{"x"}}
+	given := map[string]any{"note": "given", "grade": 3, "made_by": "call", "labels": []string{"x"}}
 	require.NoError(t, link(m2msafe.With(db, m2msafe.Through(given)), 1, 1, 2, 3))
 	require.Equal(t, stored, placement(t, db, 1, 1))
-	require.Equal(t, `given|3|token|["x"]|hook of 1-2`, placement(t, db, 1, 2))
-	require.Equal(t, `given|3|token|["x"]|hook of 1-3`, placement(t, db, 1, 3))
+	require.Equal(t, `given|3|(token)|["x"]|hook of 1-2`, placement(t, db, 1, 2))
+	require.Equal(t, `given|3|(token)|["x"]|hook of 1-3`, placement(t, db, 1, 3))
 	require.ErrorIs(t, link(m2msafe.With(db, m2msafe.Through(map[string]any{"note": gorm.Expr("1")})), 1, 4), m2msafe.ErrOption)
 	require.Len(t, linked(t, db), 3)
 }
@@ -243,7 +243,7 @@ func throughRefused(t *testing.T, e Engine) {
 				map[string]any{"note": "x", "nowhere": 1},
 				map[string]any{"article_id": 2},
 				map[string]any{"PublicationID": 2, "note": "x"},
-				map[string]any{"rank": "not a number"},
+				map[string]any{"grade": "not a number"},
 				&Placement{ArticleID: 2},
 				&HookedPlacement{Placement{PublicationID: 2}},
 				Editor{ID: 3},

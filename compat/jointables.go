@@ -28,7 +28,7 @@ var joinTables = slices.Concat(keyedTables, unkeyedTables, []behaviour{
 	{"an index made after the first call does no harm", addedKey},
 	{"no join table is an error that says so", noTable},
 	{"a pool of one connection is enough", oneConnection},
-}, mendings, tableNames, softDeletes, livingKeys)
+}, mendings, tableNames, softDeletes, softDeleteRaces, livingKeys)
 
 // keyedTables have a unique key on the pair, so that NoUniqueKey(Refuse) has
 // nothing to refuse.

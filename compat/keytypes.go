@@ -97,7 +97,13 @@ func (i *isbn) Scan(src any) error {
 // uuid is an array, a Valuer and a Scanner, as the well-known packages have it.
 type uuid [16]byte
 
-func (uuid) GormDataType() string           { return "uuid" }
+func (uuid) GormDataType() string { return "uuid" }
+func (uuid) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
+	if db.Name() == "mysql" && !mariaDB(db) {
+		return "char(36)"
+	}
+	return "uuid"
+}
 func (u uuid) Value() (driver.Value, error) { return u.String(), nil }
 func (u *uuid) Scan(src any) error {
 	b, err := hex.DecodeString(strings.ReplaceAll(fmt.Sprintf("%s", src), "-", ""))

@@ -143,7 +143,7 @@ func refill(t testing.TB, db *gorm.DB) {
 	}
 	if db.Name() == "mysql" {
 		for _, table := range []string{"playlists", "tracks", "studios", "artists", "labels", "notes"} {
-			fmt.Fprintf(&script, "ALTER TABLE %s AUTO_INCREMENT = 1;\n", table)
+			fmt.Fprintf(&script, "%s;\n", native(db, "ALTER TABLE "+table+" AUTO_INCREMENT = 1"))
 		}
 	}
 	if db.Name() == "sqlite" {

@@ -186,7 +186,7 @@ func naturalRefusals(t *testing.T, e Engine) {
 func naturalStatements(t *testing.T, e Engine) {
 	lookups, creates := regexp.MustCompile(`m2m_n\b.*topics`), regexp.MustCompile(`INSERT INTO .topics.`)
 	var total []int
-	for _, n := range []int{2, 200} {
+	for _, n := range []int{4, 200} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			log := new(logbook)
 			db := desk(t, e.With(t, &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Info})}), byName)
@@ -206,7 +206,11 @@ func naturalStatements(t *testing.T, e Engine) {
 				return n
 			}
 			require.Equal(t, 1, count(creates), "creates of %d", n)
-			require.Equal(t, 1, count(lookups), "lookups of %d", n)
+			want := 1
+			if !returning(db) {
+				want = 2 // their keys are read back
+			}
+			require.Equal(t, want, count(lookups), "lookups of %d", n)
 			total = append(total, len(log.having("rows:")))
 			ownRows(t, db, elems...)
 
@@ -222,7 +226,7 @@ func naturalStatements(t *testing.T, e Engine) {
 		})
 	}
 	require.Len(t, total, 2)
-	require.Equal(t, total[0], total[1], "statements of 2 and of 200 elements")
+	require.Equal(t, total[0], total[1], "statements of 4 and of 200 elements")
 }
 
 // Stock GORM has too many parameters.
@@ -237,7 +241,11 @@ func naturalMany(t *testing.T, e Engine) {
 	}
 	begun := time.Now()
 	require.NoError(t, addTopics(db, 1, elems...))
-	require.Less(t, time.Since(begun), 60*time.Second)
+	limit := time.Minute
+	if tidb(db) { // in memory, and in one process with the suite
+		limit *= 3
+	}
+	require.Less(t, time.Since(begun), limit)
 	ownKeys(t, db, elems...)
 	require.Equal(t, fmt.Sprint(n+4), tally(t, db, "topics"))
 	require.Equal(t, fmt.Sprint(n), tally(t, db, "essay_topics"))

@@ -177,7 +177,7 @@ func raceFolded(t testing.TB, db *gorm.DB) (problems []string) {
 	return problems
 }
 
-const winners = `INSERT INTO topics (name, lang, note, score, rank) VALUES ('c', 'x', 'winner', 1, 2), ('a', 'x', 'winner', 3, 4), ('unasked', '', '', 0, 0)`
+const winners = `INSERT INTO topics (name, lang, note, score, grade) VALUES ('c', 'x', 'winner', 1, 2), ('a', 'x', 'winner', 3, 4), ('unasked', '', '', 0, 0)`
 
 // Stock GORM links a and c by 0, or by other rows' keys.
 func lostRace(t *testing.T, e Engine) {

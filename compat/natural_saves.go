@@ -15,21 +15,21 @@ import (
 func naturalDefaults(t *testing.T, e Engine) {
 	db := desk(t, e.DB(t), byName)
 	elems := []*Topic{
-		{Name: "f", Rank: 1}, {Name: "s2", Score: 1, Rank: 2}, {Name: "e"}, {Name: "s1"}, {Name: "d", Score: 2},
-		{Name: "f"}, {Name: "c", Score: 3, Rank: 3}, {Name: "s3", Rank: 4}, {Name: "a", Rank: 6}, {Name: "b"},
+		{Name: "f", Grade: 1}, {Name: "s2", Score: 1, Grade: 2}, {Name: "e"}, {Name: "s1"}, {Name: "d", Score: 2},
+		{Name: "f"}, {Name: "c", Score: 3, Grade: 3}, {Name: "s3", Grade: 4}, {Name: "a", Grade: 6}, {Name: "b"},
 	}
-	lost := []*Topic{{Name: "z", Rank: 1}, {Name: "y"}, {Name: "x", Score: 4}, {Name: "s1"}, {Name: "w", Rank: 2}}
+	lost := []*Topic{{Name: "z", Grade: 1}, {Name: "y"}, {Name: "x", Score: 4}, {Name: "s1"}, {Name: "w", Grade: 2}}
 	want := []string{"a|5|6", "b|5|7", "c|3|3", "d|2|7", "e|5|7", "f|5|1"}
-	if !e.postgres() { // which has no DEFAULT among VALUES: GORM's statement is an error where some elements have a rank
+	if !e.postgres() { // which has no DEFAULT among VALUES: GORM's statement is an error where some elements have a grade
 		for _, elem := range append(elems, lost...) {
-			elem.Rank = 0
+			elem.Grade = 0
 		}
 		want = []string{"a|5|7", "b|5|7", "c|3|7", "d|2|7", "e|5|7", "f|5|7"}
 	}
 	require.NoError(t, addTopics(db, 1, elems...))
 	ownRows(t, db, elems...)
-	require.Equal(t, want, rows(t, db, `SELECT name, score, rank FROM topics WHERE id > 4 ORDER BY 1`))
-	require.NoError(t, addTopics(intruded(e, db, `INSERT INTO topics (name, lang, note, score, rank) VALUES ('x', '', 'winner', 0, 0), ('z', '', 'winner', 0, 0)`), 1, lost...))
+	require.Equal(t, want, rows(t, db, `SELECT name, score, grade FROM topics WHERE id > 4 ORDER BY 1`))
+	require.NoError(t, addTopics(intruded(e, db, `INSERT INTO topics (name, lang, note, score, grade) VALUES ('x', '', 'winner', 0, 0), ('z', '', 'winner', 0, 0)`), 1, lost...))
 	ownRows(t, db, lost...)
 	require.Equal(t, "winner", lost[0].Note)
 }
@@ -97,7 +97,7 @@ func naturalNested(t *testing.T, e Engine) {
 			db, elems := desk(t, e.DB(t), byName), laden("d", "s2", "c", "s1", "b", "a")
 			on := db
 			if lost {
-				on = intruded(e, db, `INSERT INTO topics (name, lang, note, score, rank) VALUES ('c', '', 'winner', 0, 0), ('a', '', 'winner', 0, 0)`)
+				on = intruded(e, db, `INSERT INTO topics (name, lang, note, score, grade) VALUES ('c', '', 'winner', 0, 0), ('a', '', 'winner', 0, 0)`)
 			}
 			essay := &Essay{Title: "new", Topics: elems}
 			require.NoError(t, on.Create(essay).Error)
@@ -136,7 +136,7 @@ func naturalFullSave(t *testing.T, e Engine) {
 	require.Equal(t, "7", tally(t, db, "topics"))
 
 	lost := topics("z", "y", "s3")
-	err := addTopics(intruded(e, db, `INSERT INTO topics (name, lang, note, score, rank) VALUES ('y', '', 'winner', 0, 0)`).
+	err := addTopics(intruded(e, db, `INSERT INTO topics (name, lang, note, score, grade) VALUES ('y', '', 'winner', 0, 0)`).
 		Session(&gorm.Session{FullSaveAssociations: true}), 3, lost...)
 	if err == nil { // an error is no mix-up either: GORM's upsert is by the primary key
 		ownKeys(t, db, lost...)

@@ -73,7 +73,7 @@ func raced(race func(t testing.TB, db *gorm.DB) []string) func(*testing.T, Engin
 				if under == "SkipDefaultTransaction" && !e.postgres() && e.concurrent() {
 					t.Skip("where InnoDB's gap locks end in a deadlock a create that is no transaction can't be run again: that is ErrRetry")
 				}
-				require.Empty(t, race(t, e.With(t, mode(under))))
+				require.Empty(t, race(t, e.With(t, mode(under), e.Races...)))
 			})
 		}
 	}
@@ -84,9 +84,9 @@ func raced(race func(t testing.TB, db *gorm.DB) []string) func(*testing.T, Engin
 // other engines there is.
 func again(db *gorm.DB, transaction func() error) error {
 	err := transaction()
-	var atCommit *mysqldriver.MySQLError // of Galera
+	var atCommit *mysqldriver.MySQLError // of Galera, and of TiDB's optimistic transactions
 	lost := func() bool {
-		return errors.Is(err, m2msafe.ErrRetry) || errors.As(err, &atCommit) && atCommit.Number == 1213
+		return errors.Is(err, m2msafe.ErrRetry) || errors.As(err, &atCommit) && (atCommit.Number == 1213 || atCommit.Number == 9007)
 	}
 	for tries := 0; db.Name() == "mysql" && lost() && tries < 50; tries++ {
 		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)

@@ -133,7 +133,7 @@ func throughOne(t *testing.T, e Engine) {
 		exec(t, db, `DELETE FROM case_shut`)
 	}
 	cases := tally(t, db, "cases")
-	for _, values := range []any{map[string]any{"nowhere": 1}, map[string]any{"place": "p", "lock": "l"}, map[string]any{"case_id": 1}, Editor{ID: 1}, &Placement{Rank: 1}} {
+	for _, values := range []any{map[string]any{"nowhere": 1}, map[string]any{"place": "p", "lock": "l"}, map[string]any{"case_id": 1}, Editor{ID: 1}, &Placement{Grade: 1}} {
 		err := m2msafe.With(db, m2msafe.Through(values)).Create(fresh(9)).Error
 		require.ErrorIs(t, err, m2msafe.ErrOption, "%T %v", values, values)
 		require.Empty(t, stored())

@@ -175,7 +175,9 @@ func retryNever(t *testing.T, e Engine) {
 func retryInside(t *testing.T, e Engine) {
 	db, l := teams(t, e), lost(1)
 	require.ErrorIs(t, db.Transaction(func(tx *gorm.DB) error {
-		return l.on(tx).Create(newTeam()).Error
+		err := l.on(tx).Create(newTeam()).Error
+		require.ErrorIs(t, err, m2msafe.ErrRetry)
+		return err
 	}), errLost{})
 	require.Equal(t, 1, l.seen)
 	require.Equal(t, "1", tally(t, db, "teams"))

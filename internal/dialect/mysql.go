@@ -211,12 +211,14 @@ func (m MySQL) Hold(b clause.Builder, c *Call) error {
 	return nil
 }
 
-// locking writes the query of the rows at ends of the pairs, of one table.
+// locking writes the query of the rows at ends of the pairs, of one table. InnoDB
+// locks them in the order of the index that it walks; TiDB takes them in the order in
+// which they are given.
 func (m MySQL) locking(w writer, c *Call, ends ...Side) {
 	w.sql("SELECT '' AS isolation, '' AS slot FROM ")
 	w.table(ends[0].Table)
 	w.sql(" AS s WHERE ")
-	next := ""
+	next, order := "", m.order(c)
 	for _, s := range ends {
 		rows := c.N
 		if c.sharedSide(s) {
@@ -227,7 +229,7 @@ func (m MySQL) locking(w writer, c *Call, ends ...Side) {
 		w.sql(") IN (")
 		w.list(rows, ", ", func(row int) {
 			w.sql("(")
-			w.list(len(s.Keys), ", ", func(i int) { w.bind(c.Key(s.Refs[i], row)) })
+			w.list(len(s.Keys), ", ", func(i int) { w.bind(c.Key(s.Refs[i], order[row])) })
 			w.sql(")")
 		})
 		w.sql(")")

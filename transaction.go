@@ -1,0 +1,109 @@
+package m2msafe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+)
+
+// Transaction runs fn in a transaction, and runs it again if that lost against
+// another one: for several calls that must stand together.
+//
+//	err := m2msafe.Transaction(ctx, db, func(tx *gorm.DB) error {
+//		if err := tx.Model(&user).Association("Groups").Append(&group); err != nil {
+//			return err
+//		}
+//		return tx.Model(&user).Association("Rooms").Append(&room)
+//	})
+//
+// opts are those of [With], which reach all that is done through tx; [Retries] is how
+// many more times it is run, [TxOptions] how it begins. What tells it that fn has lost
+// is fn's error, which has to have the database's in it (%w, not %v), or any call
+// through tx that lost, whatever fn makes of that.
+//
+// Models that fn passes to GORM through tx are as they were before, each time that fn
+// runs again, and if Transaction fails; but in the field of an owner that fn has not
+// loaded or created itself an Append's targets stay, as they do if one fails without
+// the plugin. What else fn changes it has to set anew: it may not count up, send
+// mails, or write through anything but tx. Reports of [ReportTo] hold what stands.
+//
+// If fn panics, the transaction is rolled back and the panic goes on. A Transaction
+// in a transaction joins that: it runs once, behind a savepoint unless
+// DisableNestedTransaction is set, and what lost is the outer one's to run again.
+//
+// It returns fn's error, or that of COMMIT; [ErrRetry] with the database's error in it
+// if it goes on losing; [ErrOption] for refused options and a nil fn, [ErrNotInUse],
+// and, joined to the last try's error, the context's. Behind an error of a connection
+// that broke at COMMIT the transaction may be stored or not: then models stay as they
+// are. It is safe for concurrent use, each call with models of its own; tx is not.
+func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...Option) error {
+	if fn == nil {
+		return fmt.Errorf("%w: Transaction takes a function, not nil", ErrOption)
+	}
+	db = With(db, opts...).WithContext(ctx)
+	if db.Error != nil {
+		return db.Error
+	}
+	if inside(db) {
+		return lostWithin(db, db.Transaction(fn))
+	}
+	plugin := *db.Plugins[pluginName].(*Plugin)
+	a := new(attempt)
+	plugin.settings.within = a
+	setPlugin(db, &plugin)
+	return a.run(db, func() error {
+		a.lost = nil
+		a.memory.forget()
+		panicked := true
+		defer func() {
+			if panicked {
+				a.memory.restore()
+			}
+		}()
+		err := db.Transaction(func(tx *gorm.DB) error {
+			err := fn(tx)
+			if a.lost != nil && !retryable(err) {
+				err = errors.Join(a.lost, err)
+			}
+			err = ended(tx, plugin.plans, err)
+			a.ready = err == nil
+			return err
+		}, plugin.settings.txOptions)
+		panicked = false
+		if err == nil {
+			a.memory.emptyStale()
+		}
+		return err
+	})
+}
+
+// keepWithin keeps the models of a statement in a [Transaction], as they are before
+// its first statement about them.
+func keepWithin(db *gorm.DB) {
+	plugin, ok := db.Plugins[pluginName].(*Plugin)
+	if !ok || plugin.settings.within == nil || db.Statement.Schema == nil {
+		return
+	}
+	m, stmt := &plugin.settings.within.memory, db.Statement
+	if len(stmt.Selects) > 0 && calledBy("Updates", "gorm.io/gorm.(*Association)") {
+		if rel := stmt.Schema.Relationships.Relations[stmt.Selects[0]]; rel != nil {
+			eachModel(stmt.ReflectValue, func(owner reflect.Value) { m.keepAppended(stmt, rel, owner) })
+		}
+	}
+	m.keepAll(stmt)
+}
+
+// lostWithin is lost in a transaction that is not the call's own; a [Transaction]
+// hears of it.
+func lostWithin(db *gorm.DB, err error) error {
+	if !retryable(err) {
+		return err
+	}
+	if within := settingsOf(db).within; within != nil {
+		within.lost = lost(err)
+	}
+	return lost(err)
+}
