@@ -62,6 +62,10 @@ demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--
 bench: ## Measure the plugin against stock GORM, a hand-written statement, ent and bun, and write docs/benchmarks.md (ARGS="--quick" for a smoke test that writes nothing)
 	@cd bench && go run . $(ARGS)
 
+.PHONY: chaos
+chaos: ## Have sessions, servers, connections and contexts fail under writers, and ask the database what is left (ARGS="--seed 7 --engine postgres,mariadb")
+	@cd chaos && go run . run $(ARGS)
+
 .PHONY: cover
 cover: ## Measure the root package's statement coverage by the root's and compat's tests; fails below COVER_MIN percent
 	@rm -rf .cover && mkdir .cover

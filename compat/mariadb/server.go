@@ -40,6 +40,7 @@ type Server struct {
 	account  *throwaway.Account
 	password string
 	port     int
+	settings []string
 	process  *throwaway.Process
 
 	stopOnce sync.Once
@@ -64,6 +65,19 @@ func Start(ctx context.Context, settings ...string) (*Server, error) {
 func (s *Server) DSN(database string) string {
 	return fmt.Sprintf("%s:%s@tcp(127.0.0.1:%d)/%s?charset=utf8mb4&parseTime=true&loc=UTC", user, s.password, s.port, database)
 }
+
+// Addr is the server's address, for what stands between it and a client.
+func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// Crash kills the server. What it has handed to the operating system is not lost. By
+// this package's settings InnoDB hands its log over once a second, so that the last
+// COMMITs may be lost; with "--innodb-flush-log-at-trx-commit=2" none is. Folder and
+// port stay for [Server.Restart]. It is not safe for use beside Restart or Stop.
+func (s *Server) Crash() error { return s.process.Stop(syscall.SIGKILL) }
+
+// Restart starts the server again after [Server.Crash], on its port and with its data,
+// and returns once it takes connections.
+func (s *Server) Restart(ctx context.Context) error { return s.launch(ctx, s.settings...) }
 
 // Stop ends the server at once, waits for it and removes its folder. Further calls
 // return what the first returned.
@@ -122,6 +136,7 @@ func prepare(ctx context.Context) (_ *Server, err error) {
 
 // launch starts the server and waits until it is ready.
 func (s *Server) launch(ctx context.Context, settings ...string) error {
+	s.settings = settings
 	log, err := os.Create(s.file("log"))
 	if err != nil {
 		return fmt.Errorf("mariadb: %w", err)
@@ -142,6 +157,7 @@ func (s *Server) launch(ctx context.Context, settings ...string) error {
 		return fmt.Errorf("mariadb: %w", err)
 	}
 	if err := s.waitReady(ctx); err != nil {
+		err = errors.Join(err, s.Crash())
 		text, _ := os.ReadFile(s.file("log"))
 		return fmt.Errorf("mariadb: the server did not start: %w\n%s", err, text)
 	}

@@ -40,12 +40,14 @@ const (
 	immediate = syscall.SIGQUIT
 
 	portTries  = 5
+	portPause  = 100 * time.Millisecond
 	readyLimit = 60 * time.Second
 	stopLimit  = 10 * time.Second
 )
 
 // Cluster is a running PostgreSQL server with a data folder of its own.
 type Cluster struct {
+	bin      string
 	folder   *throwaway.Folder
 	password string
 	port     int
@@ -78,7 +80,7 @@ func StartIn(ctx context.Context, bin string, settings ...string) (*Cluster, err
 // start takes the choice of the port as an argument because the race for it
 // (another process binds it first) must be provoked to be tested.
 func start(ctx context.Context, bin string, pickPort func() (int, error), settings ...string) (_ *Cluster, err error) {
-	c := &Cluster{password: rand.Text(), settings: settings}
+	c := &Cluster{bin: bin, password: rand.Text(), settings: settings}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())
@@ -90,14 +92,14 @@ func start(ctx context.Context, bin string, pickPort func() (int, error), settin
 	if c.folder, err = throwaway.MakeFolder(folderPrefix, c.account); err != nil {
 		return nil, err
 	}
-	if err = c.initdb(ctx, bin); err != nil {
+	if err = c.initdb(ctx); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
 		if c.port, err = pickPort(); err != nil {
 			return nil, fmt.Errorf("pgcluster: no free port: %w", err)
 		}
-		err = c.launch(ctx, bin)
+		err = c.launch(ctx)
 		if err == nil {
 			return c, nil
 		}
@@ -132,10 +134,40 @@ func (c *Cluster) Stop() error {
 	return c.stopErr
 }
 
+// Crash ends the server at once, as an immediate shutdown does: sessions are cut off
+// wherever they are, nothing is written any more. What it has handed to the operating
+// system is not lost: fsync matters to a machine that goes down. But by this package's
+// settings a COMMIT is answered before that (synchronous_commit=off), so that the last
+// ones may be lost; with "synchronous_commit=on" none is. Folder and port stay
+// for [Cluster.Restart]. It is not safe for use beside Restart or Stop.
+func (c *Cluster) Crash() error {
+	if err := c.server.Stop(immediate); err != nil {
+		return fmt.Errorf("pgcluster: crash: %w", err)
+	}
+	return nil
+}
+
+// Restart starts the server again after [Cluster.Crash], on its port and with its
+// data, and returns once it takes connections. Whoever has taken the port meanwhile is
+// waited for a little.
+func (c *Cluster) Restart(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := c.launch(ctx)
+		if !errors.Is(err, errPortTaken) || try == portTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(portPause):
+		}
+	}
+}
+
 func (c *Cluster) data() string    { return filepath.Join(c.folder.Dir, "data") }
 func (c *Cluster) logFile() string { return filepath.Join(c.folder.Dir, "log") }
 
-func (c *Cluster) initdb(ctx context.Context, bin string) error {
+func (c *Cluster) initdb(ctx context.Context) error {
 	passwords := filepath.Join(c.folder.Dir, "password")
 	if err := os.WriteFile(passwords, []byte(c.password+"\n"), 0o600); err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
@@ -147,7 +179,7 @@ func (c *Cluster) initdb(ctx context.Context, bin string) error {
 	if runtime.GOOS != "linux" {
 		locale = "C" // C.UTF-8 is not everywhere; with C only the sort order of text is the same
 	}
-	cmd := exec.CommandContext(ctx, program(bin, "initdb"),
+	cmd := exec.CommandContext(ctx, program(c.bin, "initdb"),
 		"--pgdata="+c.data(), "--username="+superuser, "--pwfile="+passwords,
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale="+locale, "--no-sync")
 	// Killed outright, it would leave its own child to write into the folder.
@@ -168,7 +200,7 @@ func (c *Cluster) initdb(ctx context.Context, bin string) error {
 var errPortTaken = errors.New("pgcluster: the port was taken by another process")
 
 // launch starts the server on c.port and waits until it is ready.
-func (c *Cluster) launch(ctx context.Context, bin string) error {
+func (c *Cluster) launch(ctx context.Context) error {
 	log, err := os.Create(c.logFile())
 	if err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
@@ -190,7 +222,7 @@ func (c *Cluster) launch(ctx context.Context, bin string) error {
 	}, c.settings...) {
 		args = append(args, "-c", setting)
 	}
-	cmd := c.command(exec.Command(program(bin, "postgres"), args...))
+	cmd := c.command(exec.Command(program(c.bin, "postgres"), args...))
 	cmd.Stdout, cmd.Stderr = log, log
 	if c.server, err = throwaway.Spawn(cmd); err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
