@@ -69,6 +69,9 @@ const maxPoints = 14
 // of each kind of call, one after the other, with GORM set up in each way.
 func TestEachPoint(t *testing.T) {
 	everyEngine(t, func(t *testing.T, engine string) {
+		if engine == "mariadb" {
+			t.Skip("models keep their keys behind a COMMIT without an answer; if it was not carried out and another takes a target's name, the same call again is ErrTargetNotStored")
+		}
 		p := &plan{Config: Config{Writers: len(pools)}, warm: 2 * len(kinds)}
 		planned := 0
 		for w := range p.Writers {
