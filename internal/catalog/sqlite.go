@@ -106,7 +106,7 @@ func Predicate(definition string) string {
 			text.WriteByte(' ')
 			continue
 		case strings.HasPrefix(rest, "/*"):
-			i += until(rest, "*/")
+			i += 2 + until(rest[2:], "*/") // "/*/" does not close itself
 			text.WriteByte(' ')
 			continue
 		case c == '(':
