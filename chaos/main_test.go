@@ -17,7 +17,7 @@ func TestFlags(t *testing.T) {
 		code int
 		says string
 	}{
-		{"help", []string{"--help"}, exitOK, "--seed"},
+		{"help", []string{"run", "--help"}, exitOK, "--seed"},
 		{"an engine that there is not", []string{"--engine", "oracle"}, exitFailed, "oracle"},
 		{"a seed that is no number", []string{"--seed", "x"}, exitFailed, "seed"},
 		{"too few writers", []string{"--writers", "3"}, exitFailed, "4 writers"},
