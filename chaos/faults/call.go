@@ -25,6 +25,7 @@ type call struct {
 	creates  []*Owner
 	elements []element
 	tries    []try
+	reruns   int      // of a caller's transaction that has lost
 	claims   []string // what it has said to have created, it and nobody else
 	pairs    int      // that LinkPairs has said to be linked
 }
@@ -134,15 +135,6 @@ func (c *call) tag(what string, n int) string {
 func (c *call) stored(least, most int) (list []target) {
 	for _, i := range c.rng.Perm(storedLabels)[:c.some(least, most)] {
 		list = append(list, target{id: uint(i + 1), name: storedName(uint(i + 1))})
-	}
-	return list
-}
-
-// storedByName are some stored labels, without their keys.
-func (c *call) storedByName(least, most int) []target {
-	list := c.stored(least, most)
-	for i := range list {
-		list[i].id = 0
 	}
 	return list
 }

@@ -113,6 +113,13 @@ var kinds = []*kind{
 		c.targets = c.shared(2, 4) // two who have each one's first name wait for each other
 		c.units = []unit{links(ownerLabels, ref{id: c.ownOwner()}, true, c.targets)}
 	}},
+	{name: "Transaction", weight: 4, repeats: true, plan: func(c *call) {
+		c.targets, c.more = append(c.shared(1, 3), c.fresh("label", 0, 1)...), c.fresh("note", 0, 2)
+		owner := ref{id: c.ownOwner()}
+		c.units = []unit{slices.Concat(links(ownerLabels, owner, true, c.targets), links(ownerNotes, owner, true, c.more))}
+	}, run: func(ctx context.Context, db *gorm.DB, c *call) error {
+		return m2msafe.Transaction(ctx, db, func(tx *gorm.DB) error { return passLast(tx, appendOneByOne(tx, c)) })
+	}},
 	{name: "LinkKeys", weight: 3, repeats: true, run: linkKeys, plan: func(c *call) {
 		c.targets = c.stored(1, 5)
 		c.units = []unit{links(ownerLabels, ref{id: c.sharedOwner()}, false, c.targets)}

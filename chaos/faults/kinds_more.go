@@ -20,16 +20,13 @@ func transaction(steps func(tx *gorm.DB, c *call) error) func(context.Context, *
 	return func(ctx context.Context, db *gorm.DB, c *call) (err error) {
 		for range retries {
 			err = db.Transaction(func(tx *gorm.DB) error {
-				if err := steps(tx, c); err != nil {
-					return err
-				}
-				passPoint(tx) // in front of COMMIT
-				return nil
+				return passLast(tx, steps(tx, c))
 			})
 			if !errors.Is(err, m2msafe.ErrRetry) || ctx.Err() != nil {
 				break
 			}
 			c.build()
+			c.reruns++
 		}
 		return err
 	}
@@ -50,13 +47,14 @@ func appendTwice(tx *gorm.DB, c *call) error {
 	return tx.Model(other).Association("Labels").Append(c.labels)
 }
 
+// appendOneByOne appends a label at a time to the call's owner, and then the notes.
 func appendOneByOne(tx *gorm.DB, c *call) error {
 	for _, l := range c.labels {
 		if err := tx.Model(&Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}).Association("Labels").Append(l); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.Model(&Owner{ID: c.owners[0], Tag: ownerTag(c.owners[0])}).Association("Notes").Append(c.notes)
 }
 
 // appendEach appends to each of several owners its share of the elements.

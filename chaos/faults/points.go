@@ -14,7 +14,7 @@ type points struct {
 	passed int
 	at     int // where to fire; -1 is nowhere
 	fire   func()
-	// committing says that nothing was left to do but GORM's COMMIT.
+	// committing says that nothing was left to do but COMMIT.
 	committing bool
 }
 
@@ -25,7 +25,7 @@ func (p *points) with(ctx context.Context) context.Context {
 	return context.WithValue(ctx, pointsKey{}, p)
 }
 
-// passPoint is the callback, and what a caller's transaction calls by itself.
+// passPoint is the callback.
 func passPoint(db *gorm.DB) {
 	p, ok := db.Statement.Context.Value(pointsKey{}).(*points)
 	if !ok {
@@ -45,6 +45,19 @@ func passCommit(db *gorm.DB) {
 		p.committing = true
 	}
 	passPoint(db)
+}
+
+// passLast is what a transaction around several calls passes in front of its COMMIT,
+// if they have not failed.
+func passLast(tx *gorm.DB, err error) error {
+	if err != nil {
+		return err
+	}
+	if p, ok := tx.Statement.Context.Value(pointsKey{}).(*points); ok {
+		p.committing = true
+	}
+	passPoint(tx)
+	return nil
 }
 
 // watchPoints registers it. By its name the plugin takes it for a callback of GORM's

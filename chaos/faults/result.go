@@ -17,6 +17,7 @@ type Result struct {
 	Injected        []Count // by kind of fault
 	Calls           []CallCount
 	Errors          []Count // by class, of each try
+	Reruns          int     // of callers' transactions that have lost, by ErrRetry
 	Rows            int     // that the audit has looked at
 	Done, Undone    int     // failed calls of which all rows are there, and of which none is
 	Broken          []Broken
@@ -59,6 +60,7 @@ func (r *run) result(a *audit) *Result {
 			if c.kind != k || !c.begun() {
 				continue
 			}
+			result.Reruns += c.reruns
 			for _, t := range c.tries {
 				if t.err != nil {
 					classes[classOf(t.err)]++
@@ -115,6 +117,7 @@ func (r *Result) Write(to io.Writer) error {
 		fmt.Fprintf(t, "  %s\t%d\n", c.What, c.N)
 	}
 	_ = t.Flush()
+	fmt.Fprintf(&b, "\ncallers' transactions run again, for ErrRetry: %d\n", r.Reruns)
 	fmt.Fprintf(&b, "\nin the database: %d rows; of the failed calls with rows of their own %d have stored nothing, and %d everything (what was lost is the answer)\n",
 		r.Rows, r.Undone, r.Done)
 	if len(r.Broken) == 0 {
