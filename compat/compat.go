@@ -121,6 +121,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Calls", calls},
 		{"Errors", failures},
 		{"Values", hiddenValues},
+		{"Shapes", shapes},
 		{"Retries", retries},
 		{"Races", races},
 		{"Regressions", regressions},
