@@ -127,6 +127,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Calls", calls},
 		{"Errors", failures},
 		{"Values", hiddenValues},
+		{"Shapes", shapes},
 		{"Retries", append(slices.Clip(retries), retriesMemory...)},
 		{"Transactions", transactions},
 		{"Races", races},
