@@ -109,7 +109,7 @@ func (s *settings) again(ctx context.Context, try func() error) error {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
-	}, backoff.WithBackOff(pause), backoff.WithMaxTries(uint(s.retries)+1))
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(uint(s.retries)+1)) // #nosec G115 -- Retries refuses what is below zero
 	if last != nil && !errors.Is(err, last) { // the context has ended
 		return errors.Join(last, err)
 	}
@@ -149,7 +149,7 @@ func codeOf(err error) (number int64, driver string) {
 		v := reflect.Indirect(reflect.ValueOf(e))
 		if v.Kind() == reflect.Struct && v.Type().Name() == "MySQLError" {
 			if n := v.FieldByName("Number"); n.CanUint() {
-				return int64(n.Uint()), "MySQLError"
+				return int64(n.Uint()), "MySQLError" // #nosec G115 -- it is a uint16
 			}
 		}
 		if !v.IsValid() || v.Type().Name() != "Error" {
@@ -168,7 +168,7 @@ func codeOf(err error) (number int64, driver string) {
 			case n.CanInt():
 				return n.Int(), "sqlite"
 			case n.CanUint():
-				return int64(n.Uint()), "sqlite"
+				return int64(n.Uint()), "sqlite" // #nosec G115 -- it is a uint32
 			}
 		}
 	}
