@@ -14,6 +14,15 @@ TESTED  := $(filter-out ./compat/tidb ./compat/gomysql,$(MODULES))
 COVER_MIN ?= 90
 COVER_PKG := github.com/m2msafe/m2msafe,github.com/m2msafe/m2msafe/internal/catalog,github.com/m2msafe/m2msafe/internal/dialect
 
+# How long "make fuzz" runs each fuzz test.
+FUZZTIME ?= 30s
+
+# What "make security" runs. The last is the database of the second, for where
+# vuln.go.dev can't be reached.
+GOSEC       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VULNDB      := golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
+
 # each_module runs $(1) in every module, goes on after a failure, and closes
 # with how many passed.
 define each_module
@@ -85,6 +94,19 @@ lint: fmt vet tidy ## Check format, vet, tidy go.mod files, the scripts (shellch
 	@if command -v shellcheck >/dev/null; then shellcheck -x -P . testdata/*/*.sh .ci/run; else echo "shellcheck is not installed: left out"; fi
 	@if ! command -v golangci-lint >/dev/null; then echo "golangci-lint is not installed: left out"; exit 0; fi; \
 	for module in $(MODULES); do (cd "$$module" && golangci-lint run --config "$(CURDIR)/.golangci.yaml" ./...); done
+
+.PHONY: security
+security: ## Check with gosec, and with govulncheck where a database of vulnerabilities can be had
+	@bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; GOBIN="$$bin" go install $(GOSEC); \
+	for module in $(TESTED); do echo "== $$module: gosec"; \
+	  (cd "$$module" && "$$bin/gosec" -quiet $(GOSEC_ARGS) $(patsubst ./%,-exclude-dir=%,$(filter-out .,$(MODULES))) ./...); done
+	@GOVULNCHECK=$(GOVULNCHECK) VULNDB=$(VULNDB) testdata/security/vulnerabilities.sh $(TESTED)
+
+.PHONY: fuzz
+fuzz: ## Fuzz each fuzz test for FUZZTIME (30s)
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sort | while IFS=: read -r file _ name; do \
+	  echo "== $$(dirname "$$file"): $${name#func }"; \
+	  (cd "$$(dirname "$$file")" && go test -run='^$$' -fuzz="^$${name#func }\$$" -fuzztime=$(FUZZTIME) . </dev/null); done
 
 .PHONY: fmt
 fmt: ## Check that every file is formatted by gofmt

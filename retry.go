@@ -112,7 +112,7 @@ func retry(db *gorm.DB, creating bool) {
 func (a *attempt) run(db *gorm.DB, try func() error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 2*time.Millisecond, 250*time.Millisecond, 2
-	tries := uint(settingsOf(db).retries) + 1
+	tries := uint(settingsOf(db).retries) + 1 // #nosec G115 -- Retries refuses what is below zero
 	var last error
 	again := false
 	_, err := backoff.Retry(db.Statement.Context, func() (struct{}, error) {
@@ -209,7 +209,7 @@ func codeOf(err error) (number int64, driver string) {
 		v := reflect.Indirect(reflect.ValueOf(e))
 		if v.Kind() == reflect.Struct && v.Type().Name() == "MySQLError" {
 			if n := v.FieldByName("Number"); n.CanUint() {
-				return int64(n.Uint()), "MySQLError"
+				return int64(n.Uint()), "MySQLError" // #nosec G115 -- it is a uint16
 			}
 		}
 		if !v.IsValid() || v.Type().Name() != "Error" {
@@ -233,7 +233,7 @@ func codeOf(err error) (number int64, driver string) {
 			case n.CanInt():
 				return n.Int(), "sqlite"
 			case n.CanUint():
-				return int64(n.Uint()), "sqlite"
+				return int64(n.Uint()), "sqlite" // #nosec G115 -- it is a uint32
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func (c *Cluster) initdb(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
 		locale = "C" // C.UTF-8 is not everywhere; with C only the sort order of text is the same
 	}
-	cmd := exec.CommandContext(ctx, program(c.bin, "initdb"),
+	cmd := exec.CommandContext(ctx, program(c.bin, "initdb"), // #nosec G204 -- to run it is what this is for
 		"--pgdata="+c.data(), "--username="+superuser, "--pwfile="+passwords,
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale="+locale, "--no-sync")
 	// Killed outright, it would leave its own child to write into the folder.
@@ -222,7 +222,7 @@ func (c *Cluster) launch(ctx context.Context) error {
 	}, c.settings...) {
 		args = append(args, "-c", setting)
 	}
-	cmd := c.command(exec.Command(program(c.bin, "postgres"), args...))
+	cmd := c.command(exec.Command(program(c.bin, "postgres"), args...)) // #nosec G204 -- to run it is what this is for
 	cmd.Stdout, cmd.Stderr = log, log
 	if c.server, err = throwaway.Spawn(cmd); err != nil {
 		return fmt.Errorf("pgcluster: %w", err)
