@@ -33,6 +33,9 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 		for i, target := range targets {
 			if values, ok := l.naturalValues(n, target); ok {
 				asked = append(asked, i)
+				if a := l.attempt(); a != nil {
+					a.memory.name(target)
+				}
 				for j, v := range values {
 					query.Values[j] = append(query.Values[j], v)
 				}

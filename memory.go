@@ -12,7 +12,8 @@ import (
 // fields of its owners and of all that their relations hold.
 type memory struct {
 	fields []saved
-	seen   map[any]bool // pointers to models
+	seen   map[any][2]int // pointers to models, and where fields has theirs
+	named  map[any]bool   // those that are looked up by a natural key
 	// Fields that Associations have put targets into before anything could be kept, in
 	// the try at hand, and in failed ones.
 	appended, stale map[any]reflect.Value // pointers to slices, and copies of these
@@ -24,7 +25,7 @@ type saved struct{ at, was reflect.Value }
 // keepAll keeps a statement's owners, if they are not kept already.
 func (m *memory) keepAll(stmt *gorm.Statement) {
 	if m.seen == nil {
-		m.seen = map[any]bool{}
+		m.seen = map[any][2]int{}
 	}
 	m.keepEach(stmt, stmt.Schema, stmt.ReflectValue)
 	m.keepEach(stmt, stmt.Schema, reflect.ValueOf(stmt.Model))
@@ -53,7 +54,7 @@ func eachModel(v reflect.Value, f func(reflect.Value)) {
 // something else is, that alone is left: what the failed try has put there is not asked
 // for any more.
 func (m *memory) keepAppended(stmt *gorm.Statement, rel *schema.Relationship, owner reflect.Value) {
-	if !owner.CanAddr() || owner.Type() != rel.Schema.ModelType || m.seen[owner.Addr().Interface()] {
+	if !owner.CanAddr() || owner.Type() != rel.Schema.ModelType || m.has(owner) {
 		return
 	}
 	field := reflect.Indirect(rel.Field.ReflectValueOf(stmt.Context, owner))
@@ -100,11 +101,13 @@ func sameElements(a, b reflect.Value) bool {
 }
 
 func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
-	if !v.CanAddr() || v.Type() != s.ModelType || m.seen[v.Addr().Interface()] {
+	if !v.CanAddr() || v.Type() != s.ModelType || m.has(v) {
 		return
 	}
-	m.seen[v.Addr().Interface()] = true
+	from := len(m.fields)
+	m.seen[v.Addr().Interface()] = [2]int{from, from}
 	m.keepFields(v)
+	m.seen[v.Addr().Interface()] = [2]int{from, len(m.fields)}
 	for _, rel := range s.Relationships.Relations {
 		if rel.Schema.ModelType != s.ModelType {
 			continue // GORM notes has-many relations at their other end too
@@ -152,15 +155,41 @@ func (m *memory) restore() {
 		m.stale[at] = was
 	}
 	m.appended = nil
-	for _, k := range m.fields {
+	putBack(m.fields)
+}
+
+// restoreNamed does so with targets that have a natural key, and leaves others their
+// keys.
+func (m *memory) restoreNamed() {
+	for target := range m.named {
+		part := m.seen[target]
+		putBack(m.fields[part[0]:part[1]])
+	}
+}
+
+func putBack(fields []saved) {
+	for _, k := range fields {
 		if !same(k.at, k.was) {
 			k.at.Set(k.was)
 		}
 	}
 }
 
+// name notes that a target is looked up by a natural key.
+func (m *memory) name(target reflect.Value) {
+	if m.named == nil {
+		m.named = map[any]bool{}
+	}
+	m.named[target.Interface()] = true
+}
+
+func (m *memory) has(model reflect.Value) bool {
+	_, kept := m.seen[model.Addr().Interface()]
+	return kept
+}
+
 // forget is for a [Transaction] that runs again, and keeps anew what it meets.
-func (m *memory) forget() { m.fields, m.seen = nil, nil }
+func (m *memory) forget() { m.fields, m.seen, m.named = nil, nil, nil }
 
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {

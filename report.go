@@ -121,8 +121,8 @@ func (l *links) tell() error {
 		return nil
 	}
 	// A transaction that may be run again is told of when it stands.
-	if t, ok := l.db.Statement.Settings.Load(tryKey); ok {
-		t.(*told).add(l.settings.report, all)
+	if a, ok := l.db.Statement.Settings.Load(tryKey); ok {
+		a.(*attempt).told.add(l.settings.report, all)
 	} else {
 		l.settings.note(all)
 	}
@@ -137,10 +137,6 @@ func (s *settings) note(links []Link) {
 		s.report.add(links)
 	}
 }
-
-// tryKey is where a statement's Settings, which nested ones inherit, keep what is to
-// be told of it.
-const tryKey = "m2msafe:told"
 
 // told are links that are not stored for good.
 type told struct {

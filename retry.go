@@ -44,6 +44,21 @@ func attemptOf(db *gorm.DB) (*attempt, bool) {
 	return a.(*attempt), true
 }
 
+// tryKey is where a statement's Settings, which nested ones inherit, keep the attempt
+// that they are a part of.
+const tryKey = "m2msafe:try"
+
+// attempt is the one that the links are a part of, nil in the caller's transaction.
+func (l *links) attempt() *attempt {
+	if l.settings.within != nil {
+		return l.settings.within
+	}
+	if a, ok := l.db.Statement.Settings.Load(tryKey); ok {
+		return a.(*attempt)
+	}
+	return nil
+}
+
 // remember keeps what it takes to run a statement again, if GORM is going to begin
 // a transaction for it, or nothing but links is written.
 func remember(db *gorm.DB, t *taken) {
@@ -57,7 +72,7 @@ func remember(db *gorm.DB, t *taken) {
 	if !inside(db) {
 		a.statement = db.Session(&gorm.Session{Initialized: true})
 		a.memory.keepAll(db.Statement)
-		db.Statement.Settings.Store(tryKey, &a.told)
+		db.Statement.Settings.Store(tryKey, a)
 	}
 	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
 }
@@ -97,7 +112,7 @@ func retry(db *gorm.DB, creating bool) {
 		}
 		try := a.statement.Session(&gorm.Session{Initialized: true})
 		try.Statement.Settings.Store(attemptKey{try.Statement}, a)
-		try.Statement.Settings.Store(tryKey, &a.told)
+		try.Statement.Settings.Store(tryKey, a)
 		try = processor.Execute(try)
 		db.RowsAffected = try.RowsAffected
 		return try.Error
@@ -107,8 +122,10 @@ func retry(db *gorm.DB, creating bool) {
 // run runs try, a transaction, until it does not lose, with pauses in between that
 // grow, and differ from one caller to the other. A try that has failed leaves memory
 // as it was, unless it is not known to have: an answer to COMMIT that never came says
-// nothing. Then keys stay as they may be stored, so that the same call again finds its
-// rows, or makes them under the same keys.
+// nothing. Then the same call again finds targets by their natural keys, and by those
+// alone: under its number there may be nothing, with the name another's by now, or,
+// behind a crash, another's row. Rows that only a number tells keep theirs, so that the
+// same call again finds them, or makes them under the same.
 func (a *attempt) run(db *gorm.DB, try func() error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 2*time.Millisecond, 250*time.Millisecond, 2
@@ -122,7 +139,11 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 			return struct{}{}, nil
 		}
 		a.told.forget()
-		if a.stored || a.ready && !turnedDown(db, last) {
+		if a.stored {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		if a.ready && !turnedDown(db, last) {
+			a.memory.restoreNamed()
 			return struct{}{}, backoff.Permanent(last)
 		}
 		a.ready = false
@@ -145,7 +166,7 @@ func (a *attempt) alone(db *gorm.DB, try func() error) error {
 		return lostWithin(db, try())
 	}
 	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
-	db.Statement.Settings.Store(tryKey, &a.told)
+	db.Statement.Settings.Store(tryKey, a)
 	defer db.Statement.Settings.Delete(attemptKey{db.Statement})
 	defer db.Statement.Settings.Delete(tryKey)
 	return a.run(db, try)

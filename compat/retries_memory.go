@@ -14,7 +14,8 @@ import (
 var retriesMemory = []behaviour{
 	{"a call that fails leaves memory as it was", retryFails},
 	{"a COMMIT that is refused leaves memory as it was", retryRefused},
-	{"a COMMIT without an answer leaves keys that the same call finds again", retryUnanswered},
+	{"a COMMIT without an answer leaves the keys of what only these tell", retryUnanswered},
+	{"behind a COMMIT without an answer a natural key alone tells a target", retryNamed},
 	{"GetOrCreate that lost is run again", retryGetOrCreate},
 	{"what is no transaction is not run again once a part of it is stored", retryStored},
 }
@@ -63,6 +64,7 @@ func retryUnanswered(t *testing.T, e Engine) {
 		t.Skip(deferred)
 	}
 	db, team := teams(t, e), newTeam()
+	exec(t, db, `ALTER TABLE players DROP CONSTRAINT uni_players_name`)
 	atCommit(t, db, `PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5)`)
 	require.Error(t, db.Create(team).Error)
 	require.Equal(t, "1", tally(t, db, "players"))
@@ -73,6 +75,47 @@ func retryUnanswered(t *testing.T, e Engine) {
 	require.Equal(t, []string{"new|a", "new|b"}, rosters(t, db, team.Players...))
 	require.NoError(t, db.Model(&Team{ID: team.ID}).Association("Players").Append(team.Players), "had it been stored")
 	require.Equal(t, []string{"new|a", "new|b"}, rosters(t, db, team.Players...))
+}
+
+func retryNamed(t *testing.T, e Engine) {
+	if !e.postgres() {
+		t.Skip(deferred)
+	}
+	db := teams(t, e)
+	atCommit(t, db, `PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5)`)
+	for i, call := range []func(db *gorm.DB, team *Team) error{
+		func(db *gorm.DB, team *Team) error { return db.Create(team).Error },
+		func(db *gorm.DB, team *Team) error {
+			return m2msafe.Transaction(db.Statement.Context, db, func(tx *gorm.DB) error { return tx.Create(team).Error })
+		},
+	} {
+		exec(t, db, `ALTER SEQUENCE tries RESTART`)
+		exec(t, db, `TRUNCATE team_players, teams, players`)
+		team := newTeam()
+		require.Error(t, call(db, team))
+		require.NotZero(t, team.ID, i)
+		require.Equal(t, newTeam().Players, team.Players, i)
+		exec(t, db, `INSERT INTO players (name) VALUES ('a')`)
+		require.NoError(t, call(db, team))
+		require.Equal(t, []string{"new|a", "new|b"}, rosters(t, db, team.Players...))
+		require.Equal(t, "2", tally(t, db, "players"))
+	}
+	exec(t, db, `TRUNCATE team_players, teams, players`)
+	exec(t, db, `CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON players DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()`)
+	for _, plain := range []bool{true, false} { // one statement, or a transaction
+		player := &Player{Name: "a"}
+		exec(t, db, `ALTER SEQUENCE tries RESTART`)
+		call := func() (bool, error) {
+			return m2msafe.GetOrCreate(db.Statement.Context, db.Session(&gorm.Session{SkipDefaultTransaction: plain}), player)
+		}
+		_, err := call()
+		require.Error(t, err)
+		require.Equal(t, &Player{Name: "a"}, player)
+		created, err := call()
+		require.NoError(t, err)
+		require.True(t, created)
+		exec(t, db, `DELETE FROM players WHERE name = 'a'`)
+	}
 }
 
 func retryGetOrCreate(t *testing.T, e Engine) {
