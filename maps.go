@@ -1,7 +1,6 @@
 package m2msafe
 
 import (
-	"errors"
 	"reflect"
 	"slices"
 
@@ -50,7 +49,7 @@ func findMap(db *gorm.DB) {
 		}
 		if _, m.inside = db.Statement.ConnPool.(gorm.TxCommitter); m.inside {
 			// What fails must not abort the caller's transaction.
-			_ = db.AddError(db.Session(&gorm.Session{NewDB: true}).SavePoint(mapSavepoint).Error)
+			_ = db.AddError(savepoint(db, mapSavepoint))
 		}
 	}
 	db.Statement.Settings.Store(mapKey{db.Statement}, m)
@@ -75,11 +74,7 @@ func settleMap(db *gorm.DB) {
 	if db.Error != nil {
 		db.Error = m.links.createError(db.Error)
 		if m.inside {
-			tx := db.Session(&gorm.Session{NewDB: true})
-			tx.Error = nil // else nothing is sent
-			if err := tx.RollbackTo(mapSavepoint).Error; err != nil {
-				db.Error = errors.Join(db.Error, err)
-			}
+			db.Error = rollBackTo(db, mapSavepoint, db.Error)
 		}
 		return
 	}

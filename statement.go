@@ -109,7 +109,13 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 		return f()
 	}
 	a, ok := attemptOf(l.db)
-	err := l.db.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
+	within := behindSavepoint
+	if own {
+		within = func(db *gorm.DB, f func(tx *gorm.DB) error) error {
+			return db.Session(&gorm.Session{NewDB: true}).Transaction(f)
+		}
+	}
+	err := within(l.db, func(tx *gorm.DB) error {
 		// As GORM's own BeginTransaction: everything below takes the
 		// statement's connection.
 		outer := l.db.Statement.ConnPool

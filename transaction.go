@@ -48,7 +48,7 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 		return db.Error
 	}
 	if inside(db) {
-		return lostWithin(db, db.Transaction(fn))
+		return lostWithin(db, behindSavepoint(db, fn))
 	}
 	plugin := *db.Plugins[pluginName].(*Plugin)
 	a := new(attempt)

@@ -128,8 +128,8 @@ func Exercise(t *testing.T, e Engine) {
 		{"Errors", failures},
 		{"Values", hiddenValues},
 		{"Shapes", shapes},
-		{"Retries", append(slices.Clip(retries), retriesMemory...)},
-		{"Transactions", transactions},
+		{"Retries", slices.Concat(retries, retriesMemory, retriesLocks)},
+		{"Transactions", slices.Concat(transactions, savepoints)},
 		{"Races", races},
 		{"Regressions", regressions},
 	}
