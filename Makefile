@@ -75,6 +75,14 @@ bench: ## Measure the plugin against stock GORM, a hand-written statement, ent a
 chaos: ## Have sessions, servers, connections and contexts fail under writers, and ask the database what is left (ARGS="--seed 7 --engine postgres,mariadb")
 	@cd chaos && go run . run $(ARGS)
 
+.PHONY: soak
+soak: ## Have writers write for ten minutes, see whether anything grows, and write docs/reliability.md (ARGS="--engine mariadb --for 1h")
+	@cd chaos && go run . soak --keep ../docs/reliability $(ARGS) && go run . page ../docs
+
+.PHONY: reliability
+reliability: ## Measure docs/reliability.md anew: 20 runs of faults in a row and ten minutes of work, on each engine (40 minutes)
+	@cd chaos && go run . run --engine postgres,mariadb --times 20 --keep ../docs/reliability && go run . soak --engine postgres,mariadb --keep ../docs/reliability && go run . page ../docs
+
 .PHONY: cover
 cover: ## Measure the root package's statement coverage by the root's and compat's tests; fails below COVER_MIN percent
 	@rm -rf .cover && mkdir .cover

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/m2msafe/m2msafe/chaos/faults"
+	"github.com/m2msafe/m2msafe/chaos/soak"
 )
 
 // The exit codes.
@@ -28,12 +29,16 @@ const (
 )
 
 type cli struct {
-	Run runCommand `cmd:"" default:"withargs" help:"Make a run, print what was done and what is broken."`
+	Run  runCommand  `cmd:"" default:"withargs" help:"Make runs, print what was done and what is broken."`
+	Soak soakCommand `cmd:"" help:"Have writers write for a long time, and see whether anything grows."`
+	Page pageCommand `cmd:"" help:"Write the page about reliability from the results that are kept."`
 }
 
 type runCommand struct {
 	Engine  []string      `enum:"${engines}" default:"postgres" help:"Databases, one after the other: ${enum}."`
 	Seed    *uint64       `placeholder:"N" help:"Replay the run of a seed, with the same other flags. Default: a random one."`
+	Times   int           `default:"1" placeholder:"N" help:"Runs, one after the other, with this seed and the ones behind it (default ${default})."`
+	Keep    string        `type:"path" placeholder:"DIR" help:"Folder to write what was done in each run to."`
 	Faults  int           `default:"${faults}" placeholder:"N" help:"How many there are at least (default ${default})."`
 	Writers int           `default:"${writers}" placeholder:"N" help:"Writers at the same time, 4 at least (default ${default})."`
 	Calls   int           `default:"${calls}" placeholder:"N" help:"Calls for each fault (default ${default})."`
@@ -46,28 +51,36 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
+	var parsed *kong.Context
 	parser, err := kong.New(&c,
 		kong.Name("chaos"),
-		kong.Description("Faults under writers that use m2msafe, and what the database holds afterwards."),
+		kong.Description("Faults, and long work, under writers that use m2msafe, and what is left of it."),
 		kong.Vars{
 			"engines": strings.Join(faults.Engines(), ","), "faults": fmt.Sprint(faults.DefaultFaults),
 			"writers": fmt.Sprint(faults.DefaultWriters), "calls": fmt.Sprint(faults.DefaultCalls),
+			"soakfor": soak.DefaultFor.String(), "soakevery": soak.DefaultEvery.String(), "soakwriters": fmt.Sprint(soak.DefaultWriters),
 		},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }), // after --help
 	)
 	if err == nil {
-		_, err = parser.Parse(args)
+		parsed, err = parser.Parse(args)
 	}
 	switch {
 	case exited >= 0:
 		return exited
 	case err != nil:
-		return fail(stderr, fmt.Errorf("%w\nchaos run --help says how it is called", err))
+		return fail(stderr, fmt.Errorf("%w\nchaos --help says how it is called", err))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	switch parsed.Command() {
+	case "soak":
+		return c.Soak.run(ctx, stdout, stderr)
+	case "page":
+		return c.Page.run(stderr)
+	}
 	return c.Run.run(ctx, stdout, stderr)
 }
 
@@ -77,31 +90,52 @@ func fail(stderr io.Writer, err error) int {
 }
 
 func (c *runCommand) run(ctx context.Context, stdout, stderr io.Writer) (code int) {
-	seed := uint64(rand.Uint32())
+	first := uint64(rand.Uint32())
 	if c.Seed != nil {
-		seed = *c.Seed
+		first = *c.Seed
 	}
-	fmt.Fprintf(stdout, "seed %d\n", seed)
 	for _, engine := range c.Engine {
-		config := faults.Config{Seed: seed, Faults: c.Faults, Writers: c.Writers, Calls: c.Calls, For: c.For}
-		var done func()
-		config.Progress, done = progress(stderr)
-		result, err := faults.Run(ctx, engine, config)
-		done()
-		switch {
-		case ctx.Err() != nil:
-			fmt.Fprintln(stderr, "chaos: interrupted")
-			return exitInterrupted
-		case err != nil:
-			return fail(stderr, err)
+		var results []*faults.Result
+		for n := range c.Times {
+			result, code := c.once(ctx, engine, first+uint64(n), stdout, stderr)
+			if code != exitOK {
+				return code
+			}
+			results = append(results, result)
 		}
-		if err := result.Write(stdout); err != nil {
-			return fail(stderr, errors.Join(errors.New("can't write the report"), err))
+		if c.Keep != "" {
+			if err := keep(c.Keep, chaosFile(engine), summaries(results)); err != nil {
+				return fail(stderr, err)
+			}
 		}
-		fmt.Fprintf(stdout, "the same again: make chaos ARGS=%q\n\n", result.Replay())
-		code = max(code, verdict(result, stderr))
 	}
-	return code
+	return exitOK
+}
+
+// once makes one run.
+func (c *runCommand) once(ctx context.Context, engine string, seed uint64, stdout, stderr io.Writer) (*faults.Result, int) {
+	fmt.Fprintf(stdout, "seed %d\n", seed)
+	config := faults.Config{Seed: seed, Faults: c.Faults, Writers: c.Writers, Calls: c.Calls, For: c.For}
+	show, done := progress(stderr, "faults")
+	config.Progress = show
+	result, err := faults.Run(ctx, engine, config)
+	done()
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "chaos: interrupted")
+		return nil, exitInterrupted
+	case err != nil:
+		return nil, fail(stderr, err)
+	}
+	write := result.Write
+	if c.Times > 1 && len(result.Broken) == 0 {
+		write = result.WriteLine
+	}
+	if err := write(stdout); err != nil {
+		return nil, fail(stderr, errors.Join(errors.New("can't write the report"), err))
+	}
+	fmt.Fprintf(stdout, "the same again: make chaos ARGS=%q\n\n", result.Replay())
+	return result, verdict(result, stderr)
 }
 
 // verdict is the exit code of a result.

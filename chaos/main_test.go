@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +38,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	seed := uint64(5)
 	var out bytes.Buffer
-	c := runCommand{Engine: faults.Engines()[:1], Seed: &seed, Faults: 1, Writers: 4, Calls: 1}
+	c := runCommand{Engine: faults.Engines()[:1], Seed: &seed, Times: 1, Faults: 1, Writers: 4, Calls: 1}
 	require.Equal(t, exitInterrupted, c.run(ctx, &out, &out))
 	require.Contains(t, out.String(), "seed 5\n")
 }
@@ -51,4 +53,44 @@ func TestVerdict(t *testing.T) {
 	require.Contains(t, out.String(), "1 faults of 2")
 	r.Broken = []faults.Broken{{Invariant: "a pair is stored twice", What: "here"}}
 	require.Equal(t, exitBroken, verdict(r, &out))
+}
+
+// The page says what the results do, and none of them says that something is broken.
+func TestPage(t *testing.T) {
+	docs := filepath.Join("..", "docs")
+	k, err := read(filepath.Join(docs, "reliability"))
+	require.NoError(t, err)
+	text, err := k.page()
+	require.NoError(t, err)
+	page, err := os.ReadFile(filepath.Join(docs, "reliability.md"))
+	require.NoError(t, err)
+	require.Equal(t, text, string(page), "make reliability, or chaos page, writes it")
+	for _, engine := range faults.Engines() {
+		require.Len(t, k.Chaos[engine], 20, engine)
+		for _, s := range k.Chaos[engine] {
+			require.Zero(t, s.Broken, s.Replay)
+			require.GreaterOrEqual(t, total([]summary{s}).Faults, faults.DefaultFaults, s.Replay)
+		}
+		require.Contains(t, k.Soak, engine)
+		for _, line := range k.Soak[engine].Lines() {
+			require.Empty(t, line.Wrong)
+		}
+		chart, err := k.Soak[engine].Chart()
+		require.NoError(t, err)
+		drawn, err := os.ReadFile(filepath.Join(docs, "reliability", chartFile(engine)))
+		require.NoError(t, err)
+		require.Equal(t, string(chart), string(drawn))
+	}
+}
+
+func TestSoak(t *testing.T) {
+	var out, errors bytes.Buffer
+	dir := t.TempDir()
+	code := run([]string{"soak", "--for", "2s", "--every", "100ms", "--writers", "1", "--keep", dir}, &out, &errors)
+	require.Contains(t, []int{exitOK, exitBroken}, code, errors.String()) // it is short
+	require.Contains(t, out.String(), "different statements")
+	k, err := read(dir)
+	require.NoError(t, err)
+	require.NotEmpty(t, k.Soak["postgres"].Samples)
+	require.FileExists(t, filepath.Join(dir, chartFile("postgres")))
 }

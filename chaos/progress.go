@@ -10,14 +10,14 @@ import (
 )
 
 // progress shows on a terminal how far a run has come, until done is called.
-func progress(w io.Writer) (show func(done, all int), done func()) {
+func progress(w io.Writer, what string) (show func(done, all int), done func()) {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return nil, func() {}
 	}
 	bar := progressbar.NewOptions(-1,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("faults"),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetElapsedTime(true),

@@ -94,15 +94,26 @@ func (r *Result) Replay() string {
 // shown is how much of an invariant that is broken is written out.
 const shown = 5
 
+// Ended is how many calls of all kinds ended how.
+func (r *Result) Ended() (all CallCount) {
+	for _, c := range r.Calls {
+		all.Acknowledged, all.Failed, all.Again = all.Acknowledged+c.Acknowledged, all.Failed+c.Failed, all.Again+c.Again
+	}
+	return all
+}
+
+// WriteLine writes how much was done.
+func (r *Result) WriteLine(to io.Writer) error {
+	all := r.Ended()
+	_, err := fmt.Fprintf(to, "%s, %d writers, %.1f s: %d faults, %d calls acknowledged and %d failed\n",
+		r.Version, r.Config.Writers, r.Took.Seconds(), r.Faults(), all.Acknowledged, all.Failed)
+	return err
+}
+
 // Write writes it for people.
 func (r *Result) Write(to io.Writer) error {
 	var b strings.Builder
-	acknowledged, failed := 0, 0
-	for _, c := range r.Calls {
-		acknowledged, failed = acknowledged+c.Acknowledged, failed+c.Failed
-	}
-	fmt.Fprintf(&b, "%s, %d writers, %.1f s: %d faults, %d calls acknowledged and %d failed\n",
-		r.Version, r.Config.Writers, r.Took.Seconds(), r.Faults(), acknowledged, failed)
+	_ = r.WriteLine(&b) // to memory
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "\nfaults\t\n")
 	for _, c := range r.Injected {
