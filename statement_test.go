@@ -19,6 +19,7 @@ import (
 
 	"github.com/m2msafe/m2msafe"
 	"github.com/m2msafe/m2msafe/internal/pgtest"
+	"github.com/m2msafe/m2msafe/internal/sent"
 )
 
 // Timed is an owner whose updated_at GORM moves.
@@ -293,4 +294,29 @@ func TestAnAnswerThatIsLostIsTheErrorOfTheCall(t *testing.T) {
 			assert.Empty(t, report.Links())
 		})
 	}
+}
+
+// spoiled is a transaction that the reading of the catalogue spoils.
+type spoiled struct{ *sql.Tx }
+
+func (s spoiled) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if (sent.Statement{SQL: query}).OfCatalogue() {
+		return s.Tx.QueryContext(ctx, "SELECT 1/0")
+	}
+	return s.Tx.QueryContext(ctx, query, args...)
+}
+
+// Nothing can be read in that transaction after it: another try would end in 25P02, and
+// nobody would hear why.
+func TestACatalogueThatCannotBeReadIsTheErrorOfTheCall(t *testing.T) {
+	db := open(t)
+	seed(t, db, 1)
+	pool, err := db.DB()
+	require.NoError(t, err)
+	inside, err := pool.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, inside.Rollback()) }()
+	tx := db.Session(&gorm.Session{NewDB: true, Initialized: true})
+	tx.Statement.ConnPool = spoiled{inside}
+	require.ErrorContains(t, linkOne(tx, 1), "division by zero")
 }
