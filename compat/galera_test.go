@@ -13,9 +13,13 @@ import (
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
+	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
+	"github.com/m2msafe/m2msafe"
 	"github.com/m2msafe/m2msafe/compat/mariadb"
+	"github.com/m2msafe/m2msafe/internal/sent"
 )
 
 var cluster = server(func(ctx context.Context) (*nodes, error) {
@@ -63,6 +67,50 @@ func TestGaleraCounting(t *testing.T) {
 	}
 	require.Equal(t, fmt.Sprint(4+50*rounds), tally(t, db, "topics"))
 	require.Empty(t, counted(t, db, "essay_topics", "essay_id, topic_id", 50*raceWriters*rounds))
+}
+
+// TestGaleraIsAsked has each transaction of the plugin's asked whether it is one still,
+// as the last thing before COMMIT.
+func TestGaleraIsAsked(t *testing.T) {
+	if !strings.Contains(os.Getenv(EnginesEnv), "galera") {
+		t.Skip("make test-engine ENGINE=galera runs it")
+	}
+	pool, err := desk(t, galera(t, "OFF").DB(t), byName).DB()
+	require.NoError(t, err)
+	var record sent.Record
+	db, err := gorm.Open(mysql.New(mysql.Config{Conn: record.Pool(pool)}), &gorm.Config{Logger: logger.Discard})
+	require.NoError(t, err)
+	require.NoError(t, db.Use(m2msafe.New()))
+	essay := &Essay{Title: "e"}
+	for name, call := range map[string]func() error{
+		"Create":      func() error { return db.Create(&Essay{Title: "f", Topics: []*Topic{{Name: "create"}}}).Error },
+		"Append":      func() error { return db.Model(essay).Association("Topics").Append(&Topic{Name: "append"}) },
+		"GetOrCreate": func() error { _, err := m2msafe.GetOrCreate(t.Context(), db, &Topic{Name: "get"}); return err },
+		"LinkKeys": func() error {
+			_, err := m2msafe.LinkKeys(t.Context(), db, &Essay{}, "Topics", uint(1), uint(1))
+			return err
+		},
+		"Transaction": func() error {
+			return m2msafe.Transaction(t.Context(), db, func(tx *gorm.DB) error { return tx.Create(&Topic{Name: "transaction"}).Error })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if essay.ID == 0 {
+				require.NoError(t, db.Create(essay).Error)
+			}
+			record.Take()
+			require.NoError(t, call())
+			statements, commits := record.Take(), 0
+			for i, s := range statements {
+				if s.SQL == "COMMIT" {
+					commits++
+					require.Equal(t, "SELECT @@in_transaction", statements[i-1].SQL)
+				}
+			}
+			t.Log(sent.Kinds(statements))
+			require.NotZero(t, commits)
+		})
+	}
 }
 
 // galera runs the suite across the nodes: any two statements that are not of one
