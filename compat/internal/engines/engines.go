@@ -35,7 +35,7 @@ var engines = []engine{
 	{name: "gorm-1.30.5", what: "gorm v1.30.5, PostgreSQL 15", dir: ".", flags: []string{"-modfile=testdata/gorm-1.30.5.mod", "-tags=gorm_before_1_31"}},
 	{name: "mariadb", what: "MariaDB 10.11 (driver/mysql)", dir: "."},
 	{name: "mariadb-snapshot-isolation", what: "the same with innodb_snapshot_isolation, which is the default since 11.6.2", dir: "."},
-	{name: "galera", what: "MariaDB Galera, two nodes, writers on both", dir: ".", more: "GaleraCounting"},
+	{name: "galera", what: "MariaDB Galera, two nodes, writers on both", dir: ".", more: "Galera(Counting|IsAsked)"},
 	{name: "mysql-in-process", what: "go-mysql-server v0.20.0, as MySQL 8.0.31", dir: "gomysql"},
 	{name: "tidb-pessimistic", what: "TiDB, pessimistic transactions", dir: "tidb", onDemand: true},
 	{name: "tidb-optimistic", what: "TiDB, optimistic transactions", dir: "tidb", onDemand: true},
