@@ -38,7 +38,9 @@ type Parcel struct {
 }
 
 // TableName puts it where the relation looks.
-func (Parcel) TableName() string { return "article_publications" }
+func (Parcel) TableName(namer schema.Namer) string {
+	return namer.JoinTableName("article_publications")
+}
 
 // hookedParcel has a hook that gives each row a list of its own.
 type hookedParcel struct{ Parcel }

@@ -238,7 +238,9 @@ type ConvertedLink struct {
 }
 
 // TableName puts it where the relation looks.
-func (ConvertedLink) TableName() string { return "article_publications" }
+func (ConvertedLink) TableName(namer schema.Namer) string {
+	return namer.JoinTableName("article_publications")
+}
 
 // Stock GORM passes this too.
 func keyConverted(t *testing.T, e Engine) {

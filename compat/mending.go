@@ -59,7 +59,7 @@ func mended(model any, ddl ...string) func(*testing.T, Engine) {
 		require.Len(t, log.lines, 1)
 		_, advice, found := strings.Cut(log.lines[0], "mend it with: ")
 		require.True(t, found, log.lines[0])
-		exec(t, db, strings.TrimSpace(advice))
+		raw(t, db, advice)
 
 		again := e.With(t, &gorm.Config{Logger: logger.New(after, logger.Config{LogLevel: logger.Warn})}, m2msafe.NoUniqueKey(m2msafe.Refuse))
 		require.NoError(t, again.SetupJoinTable(&Article{}, "Publications", model))

@@ -139,7 +139,7 @@ func (c *collection) store(t *testing.T, db *gorm.DB) []uint {
 			deleted = past
 		}
 		exec(t, db, `INSERT INTO specimens (name, code, note, deleted_at) VALUES (?, ?, ?, ?)`, optional(row.name), optional(row.code), row.note, deleted)
-		require.NoError(t, db.Raw(`SELECT max(id) FROM specimens`).Scan(&keys[i]).Error)
+		require.NoError(t, db.Raw(native(db, `SELECT max(id) FROM specimens`)).Scan(&keys[i]).Error)
 		if c.links[i] {
 			exec(t, db, `INSERT INTO cabinet_specimens VALUES (1, ?)`, keys[i])
 		}

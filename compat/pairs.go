@@ -300,7 +300,7 @@ func pairsRefused(t *testing.T, e Engine) {
 		"another relation": func() (m2msafe.Progress, error) { return m2msafe.LinkPairs(t.Context(), db, &Article{}, "Title", some) },
 		"a condition":      func() (m2msafe.Progress, error) { return articlePairs(t, db.Where("id = 1"), some) },
 		"Omit":             func() (m2msafe.Progress, error) { return articlePairs(t, db.Omit("Publications"), some) },
-		"Table":            func() (m2msafe.Progress, error) { return articlePairs(t, db.Table("articles"), some) },
+		"Table":            func() (m2msafe.Progress, error) { return articlePairs(t, db.Table(tableOf(db, "articles")), some) },
 		"a nil option":     func() (m2msafe.Progress, error) { return articlePairs(t, db, some, nil) },
 		"no iterator":      func() (m2msafe.Progress, error) { return articlePairs(t, db, nil) },
 		"no chunk":         func() (m2msafe.Progress, error) { return articlePairs(t, db, some, m2msafe.ChunkSize(0)) },
@@ -328,7 +328,7 @@ func pairsCancelled(t *testing.T, e Engine) {
 func pairsRace(t *testing.T, e Engine) {
 	db := seeded(t, e, e.Races...)
 	exec(t, db, `INSERT INTO articles (title) SELECT title FROM articles, (SELECT 1 AS n FROM publications) AS p`)
-	exec(t, db, `INSERT INTO publications (name) SELECT p.name FROM publications AS p, articles`)
+	exec(t, db, `INSERT INTO publications (name) SELECT p.name FROM publications AS p CROSS JOIN articles`)
 	var all [][2]int
 	for i := range 18 {
 		for j := range 95 {

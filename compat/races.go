@@ -231,10 +231,10 @@ func raceByHand(t testing.TB, db *gorm.DB) []string {
 	return origin(t, db, func(publication, article uint) error {
 		pair := map[string]any{"article_id": article, "publication_id": publication}
 		var n int64
-		if err := db.Table("article_publications").Where(pair).Count(&n).Error; err != nil || n > 0 {
+		if err := db.Table(tableOf(db, "article_publications")).Where(pair).Count(&n).Error; err != nil || n > 0 {
 			return err
 		}
-		return db.Table("article_publications").Create(pair).Error
+		return db.Table(tableOf(db, "article_publications")).Create(pair).Error
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe"
 )
@@ -104,7 +105,7 @@ type Stay struct {
 }
 
 // TableName is the join table's.
-func (Stay) TableName() string { return "article_publications" }
+func (Stay) TableName(namer schema.Namer) string { return namer.JoinTableName("article_publications") }
 
 // BeforeCreate sets the columns.
 func (s *Stay) BeforeCreate(*gorm.DB) error {
@@ -217,7 +218,7 @@ func mayNotRead(t *testing.T, e Engine) {
 // Before, it waited for the lock (55P03 after lock_timeout). Stock GORM does not.
 func linkedNotLocked(t *testing.T, e Engine) {
 	db := library(t, e.DB(t), 1, 3)
-	exec(t, db, `SELECT setval('books_id_seq', 3)`)
+	exec(t, db, `SELECT setval('`+tableOf(db, "books")+`_id_seq', 3)`)
 	require.NoError(t, db.Model(&Reader{ID: 1}).Association("Books").Append(booksOf(2, 0)))
 	holder := db.Begin()
 	defer holder.Rollback()

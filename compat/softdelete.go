@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 	"gorm.io/plugin/soft_delete"
 
 	"github.com/m2msafe/m2msafe"
@@ -21,7 +22,9 @@ type PairedLink struct {
 }
 
 // TableName puts them where the relation looks.
-func (PairedLink) TableName() string { return "article_publications" }
+func (PairedLink) TableName(namer schema.Namer) string {
+	return namer.JoinTableName("article_publications")
+}
 
 // NumberedLink is the same with an id of its own, and no unique key.
 type NumberedLink struct {
@@ -34,7 +37,9 @@ type NumberedLink struct {
 }
 
 // TableName puts it where the relation looks.
-func (NumberedLink) TableName() string { return "article_publications" }
+func (NumberedLink) TableName(namer schema.Namer) string {
+	return namer.JoinTableName("article_publications")
+}
 
 // softDeletes have a primary key on the pair: a dead row stands in the way of a
 // new one.
