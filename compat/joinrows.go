@@ -29,9 +29,7 @@ type Placement struct {
 }
 
 // TableName puts it where the relation looks.
-func (Placement) TableName(namer schema.Namer) string {
-	return namer.JoinTableName("article_publications")
-}
+func (Placement) TableName(n schema.Namer) string { return pairTable(n) }
 
 // HookedPlacement is a Placement with hooks. They set one column by its field
 // and one through the statement.
@@ -270,9 +268,7 @@ type Required struct {
 }
 
 // TableName puts it where the relation looks.
-func (Required) TableName(namer schema.Namer) string {
-	return namer.JoinTableName("article_publications")
-}
+func (Required) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Stock GORM fails for the link that exists too: NOT NULL comes before the
 // conflict.

@@ -238,9 +238,7 @@ type ConvertedLink struct {
 }
 
 // TableName puts it where the relation looks.
-func (ConvertedLink) TableName(namer schema.Namer) string {
-	return namer.JoinTableName("article_publications")
-}
+func (ConvertedLink) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Stock GORM passes this too.
 func keyConverted(t *testing.T, e Engine) {

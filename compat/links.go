@@ -230,9 +230,7 @@ type Assignment struct {
 }
 
 // TableName puts it where the relation looks.
-func (Assignment) TableName(namer schema.Namer) string {
-	return namer.JoinTableName("article_publications")
-}
+func (Assignment) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Editor is what Assignment refers to besides the pair.
 type Editor struct{ ID uint }

@@ -93,7 +93,7 @@ type Mark struct {
 }
 
 // TableName is the join table's.
-func (Mark) TableName(namer schema.Namer) string { return namer.JoinTableName("article_publications") }
+func (Mark) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Ride is a join row of articles and publications with an id of its own and,
 // where the test says so, nothing unique about the pair.
@@ -104,7 +104,7 @@ type Ride struct {
 }
 
 // TableName is the join table's.
-func (Ride) TableName(namer schema.Namer) string { return namer.JoinTableName("article_publications") }
+func (Ride) TableName(n schema.Namer) string { return pairTable(n) }
 
 // BeforeCreate, AfterCreate, BeforeUpdate and AfterUpdate tell the hooklog of
 // the call, and what Omits of the statement they see.

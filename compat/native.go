@@ -108,5 +108,8 @@ func prefixed(db *gorm.DB, sql string) string {
 	})
 }
 
+// pairTable is the join table of articles and publications.
+func pairTable(n schema.Namer) string { return n.JoinTableName("article_publications") }
+
 // tableOf is the name that a table of the suite has under db's naming strategy.
 func tableOf(db *gorm.DB, name string) string { return db.NamingStrategy.JoinTableName(name) }

@@ -58,7 +58,7 @@ type naturalTagged struct {
 	Note string
 }
 
-func (naturalTagged) TableName(namer schema.Namer) string { return namer.JoinTableName("topics") }
+func (naturalTagged) TableName(n schema.Namer) string { return n.JoinTableName("topics") }
 
 // naturalPage is an essay with tagged topics.
 type naturalPage struct {
@@ -66,7 +66,7 @@ type naturalPage struct {
 	Topics []naturalTagged `gorm:"many2many:essay_topics;joinForeignKey:EssayID;joinReferences:TopicID"`
 }
 
-func (naturalPage) TableName(namer schema.Namer) string { return namer.JoinTableName("essays") }
+func (naturalPage) TableName(n schema.Namer) string { return n.JoinTableName("essays") }
 
 func kindTagged(t *testing.T, e Engine) {
 	db := desk(t, e.DB(t), byName, byCode)

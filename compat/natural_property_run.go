@@ -22,6 +22,9 @@ func modelled(living bool) func(*testing.T, Engine) {
 		db := e.DB(t)
 		require.NoError(t, db.AutoMigrate(&Specimen{}, &Cabinet{}))
 		exec(t, db, `INSERT INTO cabinets (title) VALUES ('one')`)
+		if living {
+			predicates(t, db)
+		}
 		where := map[bool]string{true: ` WHERE deleted_at IS NULL`}[living]
 		exec(t, db, `CREATE UNIQUE INDEX specimens_name ON specimens (name)`+where)
 		exec(t, db, `CREATE UNIQUE INDEX specimens_code ON specimens (code)`+where)
