@@ -21,7 +21,11 @@ func (l *links) guarded() error {
 		return nil
 	}
 	if l.settings.noUniqueKey == Refuse && l.deferrable() == nil {
+		l.forget() // the next call sees whether it has been mended
 		return l.fail(ErrNoUniqueKey, nil, l.remedy())
+	}
+	if err := l.lockless(); err != nil {
+		return err
 	}
 	if _, warned := l.plans.warned.LoadOrStore(planKey{rel: l.rel, join: l.rel.JoinTable}, true); warned {
 		return nil
@@ -39,8 +43,11 @@ func (l *links) guarded() error {
 // level under which that is worth nothing.
 func (l *links) guard(call *dialect.Call) error {
 	guard, ok := l.plan.dialect.(dialect.Guard)
-	if !ok || !l.plan.link.Guarded {
+	if !l.plan.link.Guarded {
 		return nil
+	}
+	if !ok {
+		return l.lockless()
 	}
 	if call.Owner.Lock == "NO KEY UPDATE" {
 		if err := run(l.db, ignore, func(b clause.Builder) error { return guard.Hold(b, call) }); err != nil {
@@ -55,7 +62,7 @@ func (l *links) guard(call *dialect.Call) error {
 	}
 	err := run(l.db, read, func(b clause.Builder) error { return guard.Guard(b, call) })
 	if errors.Is(err, dialect.ErrNoLock) {
-		return l.fail(ErrNoUniqueKey, nil, "this database has nothing to lock in its stead; "+l.remedy())
+		return l.noLock()
 	}
 	if err != nil {
 		return l.databaseError(err)
@@ -64,6 +71,20 @@ func (l *links) guard(call *dialect.Call) error {
 		return l.fail(ErrNoUniqueKey, nil, "under "+strings.ToUpper(level)+" a lock can't stand in for it: the snapshot is older than the lock; "+l.remedy())
 	}
 	return nil
+}
+
+// lockless is noLock where the database is never one to take turns by.
+func (l *links) lockless() error {
+	if _, none := l.plan.dialect.(dialect.Lockless); none {
+		return l.noLock()
+	}
+	return nil
+}
+
+// noLock is the error of a table that nothing can be locked for.
+func (l *links) noLock() error {
+	l.forget()
+	return l.fail(ErrNoUniqueKey, nil, "this database has nothing to lock in its stead; "+l.remedy())
 }
 
 // deferrable is the table's deferrable key on the pair.
@@ -99,8 +120,8 @@ func (l *links) remedy() string {
 		}
 	}
 	ddl := fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s %s", index, quoted, on)
-	if l.races() {
-		return "mend it with: " + ddl // there are no partial indexes; dead rows are revived
+	if !l.plan.table.Predicates() {
+		return "mend it with: " + ddl // dead rows are revived
 	}
 	for i, live := range l.plan.link.Live {
 		ddl += [...]string{" WHERE ", " AND "}[min(i, 1)] + l.exactly(live.Column)

@@ -110,7 +110,7 @@ func callCancelledLate(t *testing.T, e Engine) {
 		ctx, cancel := context.WithCancel(context.Background())
 		err := tracks(m2msafe.With(db, m2msafe.OnLinked(func(tx *gorm.DB, _ m2msafe.Event) error {
 			cancel()
-			return tx.Exec(`INSERT INTO artists (name) VALUES ('never')`).Error
+			return tx.Exec(native(tx, `INSERT INTO artists (name) VALUES ('never')`)).Error
 		})).WithContext(ctx)).Append(&Track{ID: 1}, &Track{Title: "new"})
 		require.ErrorIs(t, err, context.Canceled)
 	}
@@ -181,8 +181,8 @@ func callTable(t *testing.T, e Engine) {
 	db := e.With(t, &gorm.Config{Logger: logger.Discard, DisableForeignKeyConstraintWhenMigrating: true})
 	require.NoError(t, db.AutoMigrate(&Holder{}, &Badge{}))
 	exec(t, db, portable(db, `CREATE TABLE former_holders (id {id})`))
-	require.NoError(t, db.Table("former_holders").Create(&Holder{ID: 7, Badges: []Badge{{ID: "a"}}}).Error)
-	require.NoError(t, db.Table("former_holders").Model(&Holder{ID: 7}).Association("Badges").Append(&Badge{ID: "b"}))
+	require.NoError(t, db.Table(tableOf(db, "former_holders")).Create(&Holder{ID: 7, Badges: []Badge{{ID: "a"}}}).Error)
+	require.NoError(t, db.Table(tableOf(db, "former_holders")).Model(&Holder{ID: 7}).Association("Badges").Append(&Badge{ID: "b"}))
 	require.Equal(t, []string{"7"}, rows(t, db, `SELECT id FROM former_holders`))
 	require.Empty(t, rows(t, db, `SELECT id FROM holders`))
 	require.Equal(t, []string{"7|a", "7|b"}, rows(t, db, `SELECT holder_id, badge_id FROM holder_badges ORDER BY 2`))

@@ -209,7 +209,7 @@ func stateTracing(t *testing.T, e Engine) {
 			require.NoError(t, run(db).Error)
 			require.Zero(t, tr.open)
 			seen := slices.ContainsFunc(tr.sql, func(sql string) bool {
-				return strings.Contains(sql, "INSERT INTO") && strings.Contains(sql, "playlist_tracks")
+				return strings.Contains(sql, "INSERT INTO") && strings.Contains(sql, tableOf(db, "playlist_tracks"))
 			})
 			require.Equal(t, name != "nothing to link", seen, "%s: %q", name, tr.sql)
 		}
@@ -222,7 +222,7 @@ func stateLogger(t *testing.T, e Engine) {
 	db := music(t, e.With(t, &gorm.Config{Logger: logger.New(&book, logger.Config{LogLevel: logger.Info, SlowThreshold: time.Hour})}))
 	book.lines = nil
 	require.NoError(t, tracks(db).Append(trackRefs(1, 3)))
-	insert := slices.DeleteFunc(book.having("INSERT INTO"), func(line string) bool { return !strings.Contains(line, "playlist_tracks") })
+	insert := slices.DeleteFunc(book.having("INSERT INTO"), func(line string) bool { return !strings.Contains(line, tableOf(db, "playlist_tracks")) })
 	require.Len(t, insert, 1)
 	require.Contains(t, insert[0], "3")
 }

@@ -38,7 +38,7 @@ type Parcel struct {
 }
 
 // TableName puts it where the relation looks.
-func (Parcel) TableName() string { return "article_publications" }
+func (Parcel) TableName(n schema.Namer) string { return pairTable(n) }
 
 // hookedParcel has a hook that gives each row a list of its own.
 type hookedParcel struct{ Parcel }

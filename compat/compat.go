@@ -42,6 +42,8 @@ type Engine struct {
 
 // Variant is how an app has set GORM up, whatever its calls.
 type Variant struct {
+	// Config is called with the config of each database that is opened, for stock GORM
+	// too.
 	Config func(*gorm.Config)
 	// Breaks are behaviours that it does not have, with the reason.
 	Breaks map[string]string
@@ -88,9 +90,6 @@ func (e Engine) At(t testing.TB, key string, config *gorm.Config, opts ...m2msaf
 	if config.PrepareStmt && e.Unprepared != "" {
 		t.Skip(e.Unprepared)
 	}
-	if e.Vary.Config != nil {
-		e.Vary.Config(config)
-	}
 	db := e.Open(t, key, config)
 	if e.Vary.Before != nil {
 		e.Vary.Before(t, db)
@@ -134,6 +133,12 @@ func Exercise(t *testing.T, e Engine) {
 		{"Regressions", regressions},
 	}
 	if e.Vary != nil {
+		if vary, open := e.Vary.Config, e.Open; vary != nil {
+			e.Open = func(t testing.TB, key string, config *gorm.Config) *gorm.DB {
+				vary(config)
+				return open(t, key, config)
+			}
+		}
 		known := map[string]bool{}
 		for _, g := range groups {
 			for _, b := range g.behaviours {

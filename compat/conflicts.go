@@ -103,7 +103,7 @@ func raised(v violation) func(*testing.T, Engine) {
 					var failed *m2msafe.LinkError
 					require.ErrorAs(t, err, &failed)
 					require.Equal(t, "Article.Publications", failed.Relation)
-					require.Equal(t, "article_publications", failed.JoinTable)
+					require.Equal(t, tableOf(db, "article_publications"), failed.JoinTable)
 					require.Error(t, failed.Cause)
 					if v.sentinel != nil && v.untranslated != db.Name() {
 						require.ErrorIs(t, err, v.sentinel)

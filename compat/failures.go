@@ -195,7 +195,7 @@ func failText(t *testing.T, e Engine) {
 	db := music(t, e.DB(t))
 	err := db.Model(&Playlist{ID: 1}).Omit("Tracks.*").Association("Tracks").Append(trackRefs(71, 72, 73, 74, 75, 76, 1))
 	for _, part := range []string{
-		"Playlist.Tracks", "playlist_tracks", "target is not stored", "owner 1", "target 71, 72, 73, 74, 75 and 1 more", "Tracks.*",
+		"Playlist.Tracks", tableOf(db, "playlist_tracks"), "target is not stored", "owner 1", "target 71, 72, 73, 74, 75 and 1 more", "Tracks.*",
 	} {
 		require.ErrorContains(t, err, part)
 	}
@@ -203,7 +203,7 @@ func failText(t *testing.T, e Engine) {
 	var link *m2msafe.LinkError
 	require.ErrorAs(t, err, &link)
 	require.Equal(t, "Playlist.Tracks", link.Relation)
-	require.Equal(t, "playlist_tracks", link.JoinTable)
+	require.Equal(t, tableOf(db, "playlist_tracks"), link.JoinTable)
 	require.Equal(t, []any{uint(1)}, link.Owner)
 	require.Len(t, link.Targets, 6)
 	require.NotEmpty(t, link.Advice)

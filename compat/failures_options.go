@@ -87,7 +87,7 @@ var everyCall = map[string]func(db *gorm.DB) error{
 		return db.Transaction(func(tx *gorm.DB) error { return link(tx, 1, 1) })
 	},
 	"NewDB":  func(db *gorm.DB) error { return link(db.Session(&gorm.Session{NewDB: true}), 1, 1) },
-	"Exec":   func(db *gorm.DB) error { return db.Exec(`DELETE FROM articles`).Error },
+	"Exec":   func(db *gorm.DB) error { return db.Exec(native(db, `DELETE FROM articles`)).Error },
 	"Delete": func(db *gorm.DB) error { return db.Delete(&Article{}, 1).Error },
 }
 

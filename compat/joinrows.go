@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe"
 )
@@ -28,7 +29,7 @@ type Placement struct {
 }
 
 // TableName puts it where the relation looks.
-func (Placement) TableName() string { return "article_publications" }
+func (Placement) TableName(n schema.Namer) string { return pairTable(n) }
 
 // HookedPlacement is a Placement with hooks. They set one column by its field
 // and one through the statement.
@@ -267,7 +268,7 @@ type Required struct {
 }
 
 // TableName puts it where the relation looks.
-func (Required) TableName() string { return "article_publications" }
+func (Required) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Stock GORM fails for the link that exists too: NOT NULL comes before the
 // conflict.

@@ -26,6 +26,7 @@ var joinTables = slices.Concat(keyedTables, unkeyedTables, []behaviour{
 		`CREATE TABLE article_publications (id {id}, {pair}, UNIQUE (article_id, publication_id) DEFERRABLE, UNIQUE (publication_id, article_id))`)},
 	{"an index dropped after the first call is missed", droppedKey},
 	{"an index made after the first call does no harm", addedKey},
+	{"a table that was refused is looked at again", refusedThenKeyed},
 	{"no join table is an error that says so", noTable},
 	{"a pool of one connection is enough", oneConnection},
 }, mendings, tableNames, strangeNames, softDeletes, softDeleteRaces, livingKeys)
@@ -135,15 +136,18 @@ func unkeyed(only string, ddl ...string) func(*testing.T, Engine) {
 		can(t, e, only)
 		log := new(logbook)
 		db := seed(t, e.With(t, &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Warn})}), ddl...)
-		require.NoError(t, link(db, 1, 1))
-		require.NoError(t, link(db, 1, 1))
-		require.Len(t, log.lines, 1, "one warning a relation")
-		require.Len(t, log.having("CREATE UNIQUE INDEX"), 1)
-		for _, name := range []string{"article_publications", "article_id", "publication_id"} {
-			require.Len(t, log.having(name), 1)
+		turns := takesTurns(t, db)
+		if turns {
+			require.NoError(t, link(db, 1, 1))
+			require.NoError(t, link(db, 1, 1))
+			require.Len(t, log.lines, 1, "one warning a relation")
+			require.Len(t, log.having("CREATE UNIQUE INDEX"), 1)
+			for _, name := range []string{tableOf(db, "article_publications"), "article_id", "publication_id"} {
+				require.Len(t, log.having(name), 1)
+			}
+			linkInTurns(t, db)
+			require.LessOrEqual(t, len(log.lines), 2, "one warning a relation: %q", log.lines)
 		}
-		linkInTurns(t, db)
-		require.LessOrEqual(t, len(log.lines), 2, "one warning a relation: %q", log.lines)
 
 		refusing := m2msafe.With(db, m2msafe.NoUniqueKey(m2msafe.Refuse))
 		for _, targets := range [][]Publication{publications(1), publications(4, 5), publications(99), {{Name: "new"}}} {
@@ -157,7 +161,7 @@ func unkeyed(only string, ddl ...string) func(*testing.T, Engine) {
 			require.ErrorIs(t, link(tx, 1, 4), m2msafe.ErrNoUniqueKey)
 			return tx.Create(&Publication{Name: "after"}).Error
 		}))
-		require.Len(t, linked(t, db), 5)
+		require.Len(t, linked(t, db), map[bool]int{true: 5}[turns])
 		require.Equal(t, "6", one(t, db, `SELECT COUNT(*) FROM publications`))
 	}
 }
@@ -165,6 +169,9 @@ func unkeyed(only string, ddl ...string) func(*testing.T, Engine) {
 // Stock GORM swallows the conflict: no error, no link.
 func narrowerKey(t *testing.T, e Engine) {
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair}, UNIQUE (article_id))`)
+	if !takesTurns(t, db) {
+		return
+	}
 	for range 2 {
 		require.NoError(t, link(db, 1, 2))
 	}
@@ -178,6 +185,9 @@ func partialKey(t *testing.T, e Engine) {
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair}, kind text NOT NULL DEFAULT 'a')`,
 		`CREATE UNIQUE INDEX pair ON article_publications (article_id, publication_id) WHERE kind = 'b'`,
 		`INSERT INTO article_publications (article_id, publication_id, kind) VALUES (1, 1, 'a'), (1, 2, 'b')`)
+	if !takesTurns(t, db) {
+		return
+	}
 	for range 2 {
 		require.NoError(t, link(db, 1, 1, 2, 3))
 	}
@@ -190,8 +200,11 @@ func invalidKey(t *testing.T, e Engine) {
 	can(t, e, "PostgreSQL alone builds indexes that may fail and stay")
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair})`,
 		`INSERT INTO article_publications (article_id, publication_id) VALUES (3, 3), (3, 3)`)
-	require.Error(t, db.Exec(`CREATE UNIQUE INDEX CONCURRENTLY pair ON article_publications (article_id, publication_id)`).Error)
+	require.Error(t, db.Exec(native(db, `CREATE UNIQUE INDEX CONCURRENTLY pair ON article_publications (article_id, publication_id)`)).Error)
 	require.ErrorIs(t, link(m2msafe.With(db, m2msafe.NoUniqueKey(m2msafe.Refuse)), 1, 1), m2msafe.ErrNoUniqueKey)
+	if !takesTurns(t, db) {
+		return
+	}
 	require.NoError(t, link(db, 3, 3))
 	exec(t, db, `DELETE FROM article_publications`)
 	linkInTurns(t, db)
@@ -204,6 +217,9 @@ func deferrable(ddl string) func(*testing.T, Engine) {
 		can(t, e, "PostgreSQL has deferrable unique constraints alone")
 		log := new(logbook)
 		db := seed(t, e.With(t, &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Warn})}), ddl)
+		if !takesTurns(t, db) {
+			return
+		}
 		linkInTurns(t, db)
 		require.LessOrEqual(t, len(log.lines), 2, "one warning a relation: %q", log.lines)
 	}
@@ -217,6 +233,9 @@ func droppedKey(t *testing.T, e Engine) {
 	exec(t, db, `CREATE INDEX other ON article_publications (article_id)`) // InnoDB wants one for the foreign key
 	dropIndex(t, db, "pair", "article_publications")
 	_ = link(db, 1, 2) // may fail: it finds out, and the next call knows
+	if !takesTurns(t, db) {
+		return
+	}
 	linkInTurns(t, db)
 	require.NoError(t, db.Transaction(func(tx *gorm.DB) error { return link(tx, 2, 3, 4) }))
 	require.Len(t, linked(t, db), 5)
@@ -225,7 +244,17 @@ func droppedKey(t *testing.T, e Engine) {
 // Stock GORM passes this too, from the index on.
 func addedKey(t *testing.T, e Engine) {
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications (id {id}, {pair})`)
-	require.NoError(t, link(db, 1, 1))
+	if takesTurns(t, db) {
+		require.NoError(t, link(db, 1, 1))
+	}
+	exec(t, db, `CREATE UNIQUE INDEX pair ON article_publications (publication_id, article_id)`)
+	linkInTurns(t, db)
+}
+
+// Stock GORM refuses no table.
+func refusedThenKeyed(t *testing.T, e Engine) {
+	db := seed(t, e.DB(t, m2msafe.NoUniqueKey(m2msafe.Refuse)), `CREATE TABLE article_publications (id {id}, {pair})`)
+	require.ErrorIs(t, link(db, 1, 1), m2msafe.ErrNoUniqueKey)
 	exec(t, db, `CREATE UNIQUE INDEX pair ON article_publications (publication_id, article_id)`)
 	linkInTurns(t, db)
 }
@@ -238,6 +267,9 @@ func oneConnection(t *testing.T, e Engine) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := seed(t, e.DB(t), ddl...)
+			if ddl != nil && !takesTurns(t, db) {
+				return
+			}
 			pool, err := db.DB()
 			require.NoError(t, err)
 			pool.SetMaxOpenConns(1)

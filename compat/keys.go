@@ -238,7 +238,7 @@ type ConvertedLink struct {
 }
 
 // TableName puts it where the relation looks.
-func (ConvertedLink) TableName() string { return "article_publications" }
+func (ConvertedLink) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Stock GORM passes this too.
 func keyConverted(t *testing.T, e Engine) {

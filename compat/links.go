@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe"
 )
@@ -229,7 +230,7 @@ type Assignment struct {
 }
 
 // TableName puts it where the relation looks.
-func (Assignment) TableName() string { return "article_publications" }
+func (Assignment) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Editor is what Assignment refers to besides the pair.
 type Editor struct{ ID uint }

@@ -1,7 +1,6 @@
 package compat
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,11 +54,9 @@ func mended(model any, ddl ...string) func(*testing.T, Engine) {
 		for _, statement := range ddl {
 			exec(t, db, statement)
 		}
-		require.NoError(t, link(db, 1, 1, 2))
-		require.Len(t, log.lines, 1)
-		_, advice, found := strings.Cut(log.lines[0], "mend it with: ")
-		require.True(t, found, log.lines[0])
-		exec(t, db, strings.TrimSpace(advice))
+		first := link(db, 1, 1, 2)
+		raw(t, db, advised(t, db, log, first))
+		require.LessOrEqual(t, len(log.lines), 1)
 
 		again := e.With(t, &gorm.Config{Logger: logger.New(after, logger.Config{LogLevel: logger.Warn})}, m2msafe.NoUniqueKey(m2msafe.Refuse))
 		require.NoError(t, again.SetupJoinTable(&Article{}, "Publications", model))

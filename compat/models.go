@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
 
 	"github.com/m2msafe/m2msafe"
@@ -116,69 +114,6 @@ func seed(t testing.TB, db *gorm.DB, ddl ...string) *gorm.DB {
 		exec(t, db, portable(db, statement))
 	}
 	return db
-}
-
-// portable writes a table definition for the database: {id} is a primary key
-// that counts itself up, {pair} the columns of the pair with their foreign keys.
-func portable(db *gorm.DB, ddl string) string {
-	id, pair := "integer PRIMARY KEY AUTOINCREMENT", `article_id bigint NOT NULL REFERENCES articles (id), publication_id bigint NOT NULL REFERENCES publications (id)`
-	switch db.Name() {
-	case "postgres":
-		id = "bigserial PRIMARY KEY"
-	case "mysql":
-		// MySQL and TiDB pass over REFERENCES behind a column.
-		id, pair = "bigint PRIMARY KEY AUTO_INCREMENT", `article_id bigint unsigned NOT NULL, publication_id bigint unsigned NOT NULL,
-			FOREIGN KEY (article_id) REFERENCES articles (id), FOREIGN KEY (publication_id) REFERENCES publications (id)`
-	}
-	return strings.NewReplacer("{id}", id, "{pair}", pair).Replace(ddl)
-}
-
-// dropIndex drops an index.
-func dropIndex(t testing.TB, db *gorm.DB, index, table string) {
-	t.Helper()
-	of := ""
-	if db.Name() == "mysql" {
-		of = " ON " + table
-	}
-	exec(t, db, "DROP INDEX "+index+of)
-}
-
-// tidb says whether a database is TiDB.
-func tidb(db *gorm.DB) bool { return strings.Contains(serverVersion(db), "TiDB") }
-
-// mariaDB says whether a database is MariaDB.
-func mariaDB(db *gorm.DB) bool { return strings.Contains(serverVersion(db), "MariaDB") }
-
-// serverVersion is what a server of the MySQL family says of itself.
-func serverVersion(db *gorm.DB) string {
-	if d, ok := db.Dialector.(*mysql.Dialector); ok {
-		return d.ServerVersion
-	}
-	return ""
-}
-
-// quotedName is a name in double quotes; keyName is a column that MySQL has to see
-// quoted.
-var (
-	text       = regexp.MustCompile(`\btext\b`)
-	quotedName = regexp.MustCompile(`"([^"']+)"`)
-	keyName    = regexp.MustCompile(`(^|[ .,(])(key|lock)([ ,)]|$)`)
-)
-
-// native writes the suite's SQL for a database of the MySQL family, which quotes
-// names by backticks.
-func native(db *gorm.DB, sql string) string {
-	if db.Name() != "mysql" {
-		return sql
-	}
-	sql = strings.ReplaceAll(sql, "AS bigint)", "AS SIGNED)")
-	if strings.HasPrefix(sql, "CREATE TABLE") || strings.HasPrefix(sql, "ALTER TABLE") {
-		sql = text.ReplaceAllString(sql, "varchar(375)") // which may be a key, and have a default
-	}
-	if tidb(db) {
-		sql = strings.ReplaceAll(sql, " AUTO_INCREMENT = ", " FORCE AUTO_INCREMENT = ") // else it only counts up
-	}
-	return keyName.ReplaceAllString(quotedName.ReplaceAllString(sql, "`$1`"), "$1`$2`$3")
 }
 
 // exec runs SQL that the test itself needs.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 )
 
 // Playlist is an owner with everything around it: a belongs-to, hooks of its
@@ -92,7 +93,7 @@ type Mark struct {
 }
 
 // TableName is the join table's.
-func (Mark) TableName() string { return "article_publications" }
+func (Mark) TableName(n schema.Namer) string { return pairTable(n) }
 
 // Ride is a join row of articles and publications with an id of its own and,
 // where the test says so, nothing unique about the pair.
@@ -103,7 +104,7 @@ type Ride struct {
 }
 
 // TableName is the join table's.
-func (Ride) TableName() string { return "article_publications" }
+func (Ride) TableName(n schema.Namer) string { return pairTable(n) }
 
 // BeforeCreate, AfterCreate, BeforeUpdate and AfterUpdate tell the hooklog of
 // the call, and what Omits of the statement they see.
@@ -138,12 +139,12 @@ func refill(t testing.TB, db *gorm.DB) {
 	for _, table := range []string{"playlist_tracks", "playlist_hidden", "playlist_labels", "track_guests", "notes", "playlists", "tracks", "studios", "artists", "labels"} {
 		fmt.Fprintf(&script, "DELETE FROM %s;\n", table)
 		if db.Name() == "postgres" && !strings.Contains(table, "_") {
-			fmt.Fprintf(&script, "SELECT setval('%s_id_seq', 1, false);\n", table)
+			fmt.Fprintf(&script, "SELECT setval('%s_id_seq', 1, false);\n", tableOf(db, table))
 		}
 	}
 	if db.Name() == "mysql" {
 		for _, table := range []string{"playlists", "tracks", "studios", "artists", "labels", "notes"} {
-			fmt.Fprintf(&script, "%s;\n", native(db, "ALTER TABLE "+table+" AUTO_INCREMENT = 1"))
+			fmt.Fprintf(&script, "ALTER TABLE %s AUTO_INCREMENT = 1;\n", table)
 		}
 	}
 	if db.Name() == "sqlite" {
@@ -157,7 +158,7 @@ func refill(t testing.TB, db *gorm.DB) {
 	pool, err := db.DB() // past GORM, which may prepare statements: these are several
 	require.NoError(t, err)
 	for statement := range strings.SplitSeq(strings.TrimSuffix(script.String(), ";"), ";\n") {
-		_, err = pool.Exec(statement)
+		_, err = pool.Exec(native(db, statement))
 		require.NoError(t, err)
 	}
 }

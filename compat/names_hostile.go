@@ -132,6 +132,9 @@ func strange(n strangeNamer) func(*testing.T, Engine) {
 		log.lines = nil
 		article := func(id uint) *gorm.Association { return db.Model(&Article{ID: id}).Association("Publications") }
 
+		if !n.keyed && kin(db) {
+			raw(t, db, advised(t, db, log, link(db, 1, 1)))
+		}
 		for range 2 {
 			require.NoError(t, link(db, 1, 2, 1))
 			require.NoError(t, db.Model(&Publication{ID: 2}).Association("Articles").Append(&Article{ID: 1}, &Article{ID: 2}))
@@ -152,13 +155,12 @@ func strange(n strangeNamer) func(*testing.T, Engine) {
 		}
 		all := []string{"1|1", "1|2", "1|3", "1|4", "1|9", "2|1", "2|2", "2|3", "2|4", "2|9"}
 		require.Equal(t, all, n.pairs(t, db))
-		if n.keyed {
+		if n.keyed || kin(db) {
 			require.Empty(t, log.lines)
 			return
 		}
 		require.Len(t, log.lines, 2, "one from each side")
-		_, advice, _ := strings.Cut(log.lines[0], "mend it with: ")
-		raw(t, db, advice)
+		raw(t, db, advised(t, db, log, nil))
 		again := e.With(t, &gorm.Config{NamingStrategy: n, Logger: logger.Discard}, m2msafe.NoUniqueKey(m2msafe.Refuse))
 		require.NoError(t, link(again, 1, 1, 2))
 		require.Equal(t, all, n.pairs(t, db))

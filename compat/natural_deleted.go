@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,9 @@ func garden(t testing.TB, db *gorm.DB, ddl ...string) *gorm.DB {
 	exec(t, db, `INSERT INTO gardens (id) VALUES (1), (2)`)
 	exec(t, db, `INSERT INTO plants (name, lang, note, deleted_at) VALUES ('p1', 'en', 'n1', NULL), ('p2', 'en', 'n2', @t), ('p3', 'en', 'n3', @t)`, map[string]any{"t": past})
 	for _, statement := range ddl {
+		if strings.Contains(statement, " WHERE ") {
+			predicates(t, db)
+		}
 		exec(t, db, statement)
 	}
 	return db

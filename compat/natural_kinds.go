@@ -144,7 +144,7 @@ func kindCollation(t *testing.T, e Engine) {
 	for name, ddl := range ddls {
 		t.Run(name, func(t *testing.T) {
 			db := desk(t, e.DB(t))
-			if err := db.Exec(ddl[0]).Error; err != nil {
+			if err := db.Exec(native(db, ddl[0])).Error; err != nil {
 				t.Skipf("%s can't be had here: %v", name, err)
 			}
 			for _, statement := range ddl[1:] {

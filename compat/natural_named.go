@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm/schema"
 
 	"github.com/m2msafe/m2msafe"
 )
@@ -57,7 +58,7 @@ type naturalTagged struct {
 	Note string
 }
 
-func (naturalTagged) TableName() string { return "topics" }
+func (naturalTagged) TableName(n schema.Namer) string { return n.JoinTableName("topics") }
 
 // naturalPage is an essay with tagged topics.
 type naturalPage struct {
@@ -65,7 +66,7 @@ type naturalPage struct {
 	Topics []naturalTagged `gorm:"many2many:essay_topics;joinForeignKey:EssayID;joinReferences:TopicID"`
 }
 
-func (naturalPage) TableName() string { return "essays" }
+func (naturalPage) TableName(n schema.Namer) string { return n.JoinTableName("essays") }
 
 func kindTagged(t *testing.T, e Engine) {
 	db := desk(t, e.DB(t), byName, byCode)

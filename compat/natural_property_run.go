@@ -22,6 +22,9 @@ func modelled(living bool) func(*testing.T, Engine) {
 		db := e.DB(t)
 		require.NoError(t, db.AutoMigrate(&Specimen{}, &Cabinet{}))
 		exec(t, db, `INSERT INTO cabinets (title) VALUES ('one')`)
+		if living {
+			predicates(t, db)
+		}
 		where := map[bool]string{true: ` WHERE deleted_at IS NULL`}[living]
 		exec(t, db, `CREATE UNIQUE INDEX specimens_name ON specimens (name)`+where)
 		exec(t, db, `CREATE UNIQUE INDEX specimens_code ON specimens (code)`+where)
@@ -139,7 +142,7 @@ func (c *collection) store(t *testing.T, db *gorm.DB) []uint {
 			deleted = past
 		}
 		exec(t, db, `INSERT INTO specimens (name, code, note, deleted_at) VALUES (?, ?, ?, ?)`, optional(row.name), optional(row.code), row.note, deleted)
-		require.NoError(t, db.Raw(`SELECT max(id) FROM specimens`).Scan(&keys[i]).Error)
+		require.NoError(t, db.Raw(native(db, `SELECT max(id) FROM specimens`)).Scan(&keys[i]).Error)
 		if c.links[i] {
 			exec(t, db, `INSERT INTO cabinet_specimens VALUES (1, ?)`, keys[i])
 		}

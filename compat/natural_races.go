@@ -54,7 +54,7 @@ func intruded(e Engine, db *gorm.DB, sql string) *gorm.DB {
 			if e.concurrent() {
 				other = db.WithContext(context.Background())
 			}
-			err = other.Exec(sql).Error
+			err = other.Exec(native(other, sql)).Error
 		})
 		return err
 	}))

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,12 +82,20 @@ func raced(race func(t testing.TB, db *gorm.DB) []string) func(*testing.T, Engin
 // lost. InnoDB locks gaps, so that there is no order in which it never does; on the
 // other engines there is.
 func again(db *gorm.DB, transaction func() error) error {
+	if db.Name() != "mysql" {
+		return transaction()
+	}
+	return untilKept(transaction)
+}
+
+// untilKept runs a transaction of the caller's until it does not lose.
+func untilKept(transaction func() error) error {
 	err := transaction()
 	var atCommit *mysqldriver.MySQLError // of Galera, and of TiDB's optimistic transactions
 	lost := func() bool {
 		return errors.Is(err, m2msafe.ErrRetry) || errors.As(err, &atCommit) && (atCommit.Number == 1213 || atCommit.Number == 9007)
 	}
-	for tries := 0; db.Name() == "mysql" && lost() && tries < 50; tries++ {
+	for tries := 0; lost() && tries < 50; tries++ {
 		time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		err = transaction()
 	}
@@ -102,23 +109,11 @@ func clustered(db *gorm.DB) bool {
 	return db.Name() == "mysql" && db.Raw(`SHOW GLOBAL VARIABLES LIKE 'wsrep_on'`).Row().Scan(&name, &on) == nil && on == "ON"
 }
 
-// unguarded skips what a lock is to keep apart.
-func unguarded(t testing.TB, db *gorm.DB) {
-	t.Helper()
-	if clustered(db) {
-		t.Skip("row locks are those of a node: on several a join table without a unique key can't be guarded")
-	}
-	var version string
-	if db.Name() == "postgres" && db.Raw(`SELECT version()`).Scan(&version).Error == nil && strings.HasPrefix(version, "CockroachDB") {
-		t.Skip("there is nothing to lock that PostgreSQL's kin have in common: it is ErrNoUniqueKey")
-	}
-}
-
 // elsewhere is for calls in which GORM sends statements of its own, or the caller has
 // the transaction: on Galera these lose at a COMMIT that nobody runs again.
 func elsewhere(db *gorm.DB, call func() error) error {
 	if clustered(db) {
-		return again(db, call)
+		return untilKept(call)
 	}
 	return call()
 }
@@ -231,10 +226,10 @@ func raceByHand(t testing.TB, db *gorm.DB) []string {
 	return origin(t, db, func(publication, article uint) error {
 		pair := map[string]any{"article_id": article, "publication_id": publication}
 		var n int64
-		if err := db.Table("article_publications").Where(pair).Count(&n).Error; err != nil || n > 0 {
+		if err := db.Table(tableOf(db, "article_publications")).Where(pair).Count(&n).Error; err != nil || n > 0 {
 			return err
 		}
-		return db.Table("article_publications").Create(pair).Error
+		return db.Table(tableOf(db, "article_publications")).Create(pair).Error
 	})
 }
 

@@ -108,8 +108,8 @@ func throughOne(t *testing.T, e Engine) {
 	require.NoError(t, db.AutoMigrate(&Case{}))
 	library(t, db, 1, 3)
 	stored := func() []string {
-		return append(rows(t, db, `SELECT 'held', case_id, book_id, note, place FROM case_held ORDER BY 3`),
-			rows(t, db, `SELECT 'shut', case_id, book_id, note, lock FROM case_shut ORDER BY 3`)...)
+		return append(rows(t, db, `SELECT 'held', case_id, book_id, note, place FROM "case_held" ORDER BY 3`),
+			rows(t, db, `SELECT 'shut', case_id, book_id, note, lock FROM "case_shut" ORDER BY 3`)...)
 	}
 	fresh := func(id uint) *Case {
 		return &Case{ID: id, Held: []*Book{{ID: 1}, {ID: 2}}, Shut: []*Book{{ID: 3}}}
@@ -129,8 +129,8 @@ func throughOne(t *testing.T, e Engine) {
 		require.Equal(t, []string{
 			fmt.Sprintf("held|%d|1|%s", id, c.held), fmt.Sprintf("held|%d|2|%s", id, c.held), fmt.Sprintf("shut|%d|3|%s", id, c.shut),
 		}, stored(), "%T %v", c.values, c.values)
-		exec(t, db, `DELETE FROM case_held`)
-		exec(t, db, `DELETE FROM case_shut`)
+		exec(t, db, `DELETE FROM "case_held"`)
+		exec(t, db, `DELETE FROM "case_shut"`)
 	}
 	cases := tally(t, db, "cases")
 	for _, values := range []any{map[string]any{"nowhere": 1}, map[string]any{"place": "p", "lock": "l"}, map[string]any{"case_id": 1}, Editor{ID: 1}, &Placement{Grade: 1}} {

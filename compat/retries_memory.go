@@ -64,7 +64,7 @@ func retryUnanswered(t *testing.T, e Engine) {
 		t.Skip(deferred)
 	}
 	db, team := teams(t, e), newTeam()
-	exec(t, db, `ALTER TABLE players DROP CONSTRAINT uni_players_name`)
+	exec(t, db, `ALTER TABLE players DROP CONSTRAINT `+db.NamingStrategy.UniqueName(tableOf(db, "players"), "name"))
 	atCommit(t, db, `PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5)`)
 	require.Error(t, db.Create(team).Error)
 	require.Equal(t, "1", tally(t, db, "players"))

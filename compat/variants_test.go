@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // variants are how apps set GORM up, on PostgreSQL.
@@ -39,6 +40,11 @@ func variants() []Runnable {
 			"an owner that is deleted meanwhile is refused":                         loose,
 			"a lock that is waited for too long is a loss, and is waited for again": loose,
 		}),
+		set("NamingStrategy", func(c *gorm.Config) {
+			if c.NamingStrategy == nil { // else it is what the test is about
+				c.NamingStrategy = schema.NamingStrategy{TablePrefix: "app_"}
+			}
+		}, nil),
 		{"postgres-plugins-before", false, vary(&Variant{Before: usePlugins, Breaks: roles})},
 		{"postgres-plugins-after", false, vary(&Variant{After: usePlugins, Breaks: roles})},
 		{"gorm-1.25.12", false, builtWith("v1.25.12")},

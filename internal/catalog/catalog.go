@@ -101,6 +101,9 @@ func (k *Key) Collation(column int) string {
 // Holds says whether a predicate of the table's is true of every row that has
 // these values in these columns, whatever stands in the others.
 func (t *Table) Holds(query Query, key *Key, columns []string, values []any) (bool, error) {
+	if !t.Predicates() {
+		return false, nil
+	}
 	for _, c := range key.WhereColumns {
 		if !slices.Contains(columns, c) {
 			return false, nil
@@ -108,6 +111,10 @@ func (t *Table) Holds(query Query, key *Key, columns []string, values []any) (bo
 	}
 	return t.holds(query, key, columns, values)
 }
+
+// Predicates says whether a key with a predicate is of any use: the database has such
+// keys, and can be asked of which rows one is true.
+func (t *Table) Predicates() bool { return t.holds != nil }
 
 // References says whether a foreign key of columns, in any order, refers to
 // the table of an ID.

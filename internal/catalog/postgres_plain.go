@@ -20,7 +20,7 @@ ORDER BY i.indisprimary DESC, k.relname, u.ord`
 // its quoted name. It returns nil without an error if there is none. No partial
 // index is taken for an arbiter, nothing is locked, and foreign keys play no part.
 func PostgresPlain(query Query, quoted string) (*Table, error) {
-	table := &Table{CanSelect: true, holds: func(Query, *Key, []string, []any) (bool, error) { return false, nil }}
+	table := &Table{CanSelect: true}
 	rows, err := query(plainColumns, quoted)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var column Column

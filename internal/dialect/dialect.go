@@ -126,6 +126,9 @@ type Guard interface {
 	Hold(b clause.Builder, c *Call) error
 }
 
+// Lockless is a Dialect that can take no turns at all.
+type Lockless interface{ Lockless() }
+
 // Racer is a Dialect of several statements between which others may write. Its
 // Write fails where somebody was faster, which leaves the transaction as it was;
 // Find and Lookup under a Lock then see what is committed by now, and keep it so

@@ -49,8 +49,5 @@ func (p PostgresPlain) Load(b clause.Builder, c *Call, columns []string) error {
 // Lookup sends the keys as arrays.
 func (p PostgresPlain) Lookup(b clause.Builder, q *Lookup) error { return p.postgres.Lookup(b, q) }
 
-// Guard has nothing that all three can lock.
-func (PostgresPlain) Guard(clause.Builder, *Call) error { return ErrNoLock }
-
-// Hold locks nothing.
-func (PostgresPlain) Hold(clause.Builder, *Call) error { return nil }
+// Lockless says that there is nothing that all three can lock.
+func (PostgresPlain) Lockless() {}

@@ -29,6 +29,7 @@ var engines = []engine{
 	{name: "postgres-TranslateError", what: "gorm.Config{TranslateError}", dir: "."},
 	{name: "postgres-CreateBatchSize", what: "gorm.Config{CreateBatchSize: 2}", dir: "."},
 	{name: "postgres-DisableForeignKeyConstraintWhenMigrating", what: "gorm.Config{DisableForeignKeyConstraintWhenMigrating}", dir: "."},
+	{name: "postgres-NamingStrategy", what: "gorm.Config{NamingStrategy} with a TablePrefix", dir: "."},
 	{name: "postgres-plugins-before", what: "dbresolver, opentelemetry and prometheus loaded before", dir: "."},
 	{name: "postgres-plugins-after", what: "dbresolver, opentelemetry and prometheus loaded after", dir: "."},
 	{name: "gorm-1.25.12", what: "gorm v1.25.12, PostgreSQL 15", dir: ".", flags: []string{"-modfile=testdata/gorm-1.25.12.mod", "-tags=gorm_before_1_31"}},
