@@ -21,6 +21,7 @@ import (
 // under ParameterizedQueries they are in no log and in no error.
 var hiddenValues = []behaviour{
 	{"no value of a row is in the text of a statement", valuesBound},
+	{"the text of a statement is the same for other values", valuesAlike},
 	{"under ParameterizedQueries no value is in a log or an error", valuesHidden},
 	{"hostile texts are values in every call", valuesHostile},
 	{"a logger that masks parameters masks the keys in errors", valuesMasked},
