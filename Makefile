@@ -104,10 +104,8 @@ lint: fmt vet tidy ## Check format, vet, tidy go.mod files, the scripts (shellch
 	for module in $(MODULES); do (cd "$$module" && golangci-lint run --config "$(CURDIR)/.golangci.yaml" ./...); done
 
 .PHONY: security
-security: ## Check with gosec, and with govulncheck where a database of vulnerabilities can be had
-	@bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; GOBIN="$$bin" go install $(GOSEC); \
-	for module in $(TESTED); do echo "== $$module: gosec"; \
-	  (cd "$$module" && "$$bin/gosec" -quiet $(GOSEC_ARGS) $(patsubst ./%,-exclude-dir=%,$(filter-out .,$(MODULES))) ./...); done
+security: ## Look at the code with gosec, and for known vulnerabilities with govulncheck, where they and a database can be had
+	@GOSEC=$(GOSEC) testdata/security/gosec.sh $(TESTED)
 	@GOVULNCHECK=$(GOVULNCHECK) VULNDB=$(VULNDB) testdata/security/vulnerabilities.sh $(TESTED)
 
 .PHONY: fuzz

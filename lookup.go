@@ -210,7 +210,7 @@ func (l *links) adopt(targets []reflect.Value, rows []found, keysOnly bool) erro
 	for i, target := range targets {
 		for _, field := range fields {
 			if field.DBName != "" && field.Readable {
-				field.ReflectValueOf(ctx, target).Set(field.ReflectValueOf(ctx, rows[i].row))
+				field.ReflectValueOf(ctx, target).Set(field.ReflectValueOf(ctx, rows[i].row)) // #nosec G602 -- a row for each target
 			}
 		}
 		loaded.Elem().Set(reflect.Append(loaded.Elem(), target))

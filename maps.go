@@ -143,7 +143,7 @@ func (m *mapCreation) target() (reflect.Value, error) {
 				continue
 			}
 			if err := field.Set(m.links.db.Statement.Context, target, value); err != nil {
-				return target, err
+				return target, m.links.fail(nil, withoutValue(m.links.db, value, err), "field "+field.Name+" can't hold the value in the map")
 			}
 		}
 	}

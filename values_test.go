@@ -1,12 +1,26 @@
 package m2msafe_test
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"go/build"
+	"log/slog"
 	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
@@ -25,7 +39,8 @@ type Name struct {
 // goes over the wire, the catalogue's statements with it.
 func TestNoValueIsInTheTextOfAStatement(t *testing.T) {
 	const secret = "S3CR3T'; --"
-	db, rec := recorded(t, &gorm.Config{})
+	book := newLogbook()
+	db, rec := recorded(t, &gorm.Config{Logger: book})
 	require.NoError(t, db.AutoMigrate(&Name{}))
 	require.NoError(t, db.Create(&[]Name{{Text: secret, Alias: secret + "alias"}, {Text: secret + "2", Alias: secret + "alias2"}}).Error)
 	rec.take()
@@ -44,29 +59,82 @@ func TestNoValueIsInTheTextOfAStatement(t *testing.T) {
 	assert.Contains(t, kinds(sent), "catalogue")
 	for _, s := range sent {
 		assert.NotContains(t, s.SQL, "S3CR3T")
+		if s.OfCatalogue() {
+			assert.NotContains(t, book.statements, s.SQL, "the catalogue's are not logged")
+		}
 	}
+	assert.NotEmpty(t, book.statements)
 }
 
-// What a call says of itself has nothing of the way to the database in it.
+// What the plugin has to say goes through GORM's logger: nothing that an app imports can
+// print, or log elsewhere.
+func TestNothingIsSaidButThroughGORMsLogger(t *testing.T) {
+	files := 0
+	for _, dir := range []string{".", "internal/catalog", "internal/dialect"} {
+		of, err := build.ImportDir(dir, 0)
+		require.NoError(t, err)
+		for _, file := range of.GoFiles {
+			text, err := os.ReadFile(filepath.Join(dir, file))
+			require.NoError(t, err)
+			assert.NotRegexp(t, `\bfmt\.Print|\bprint(ln)?\(`, string(text), file)
+			files++
+		}
+		for _, printing := range []string{"log", "log/slog", "os", "syscall"} {
+			assert.NotContains(t, of.Imports, printing, dir)
+		}
+	}
+	assert.Greater(t, files, 40)
+}
+
+// What a call says of itself has nothing of the way to the database in it, whatever
+// happens there.
 func TestThePasswordIsInNoLogAndNoError(t *testing.T) {
-	dsn := pgtest.DSN(t)
-	config, err := pgx.ParseConfig(dsn)
+	config, err := pgx.ParseConfig(pgtest.DSN(t))
 	require.NoError(t, err)
-	if config.Password == "" {
-		t.Skip("the server of the tests asks for none")
+	if config.Password == "" { // of a server that asks for none
+		config.Password = "S3CR3T"
+	}
+	var down atomic.Bool
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if down.Load() {
+			addr = "127.0.0.1:1"
+		}
+		return dial(ctx, network, addr)
 	}
 	book := newLogbook()
-	db := connect(t, dsn, &gorm.Config{Logger: book})
-	require.NoError(t, db.Use(m2msafe.New()))
-	seeded(`ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)(t, db)
-	require.NoError(t, linkOne(db, 1), "with a warning")
-	assert.Len(t, book.warnings, 1)
-	pool, err := db.DB()
-	require.NoError(t, err)
-	require.NoError(t, pool.Close())
-	err = linkOne(db, 2)
-	require.Error(t, err)
-	for _, said := range append(append(book.warnings, book.statements...), err.Error()) {
+	var said []string
+	withoutServer := func(pool *sql.DB) error {
+		down.Store(true)
+		pool.SetMaxIdleConns(-1)
+		return nil
+	}
+	for name, fails := range map[string]func(*sql.DB) error{"the server is gone": withoutServer, "the pool is closed": (*sql.DB).Close} {
+		down.Store(false)
+		pool := stdlib.OpenDB(*config)
+		t.Cleanup(func() { require.NoError(t, pool.Close()) })
+		db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{Logger: book})
+		require.NoError(t, err)
+		require.NoError(t, db.Use(m2msafe.New()))
+		exec(t, db, `DROP TABLE IF EXISTS article_publications, articles, publications`)
+		seeded(`ALTER TABLE article_publications DROP CONSTRAINT article_publications_pkey`)(t, db)
+		require.NoError(t, linkOne(db, 1), "with a warning")
+		require.NoError(t, fails(pool))
+		fresh, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{Logger: book, DisableAutomaticPing: true})
+		require.NoError(t, err)
+		require.NoError(t, fresh.Use(m2msafe.New()), "which asks the database nothing")
+		for _, db := range []*gorm.DB{db, fresh} {
+			_, byKeys := m2msafe.LinkKeys(t.Context(), db, &Article{}, "Publications", 1, 2)
+			_, found := m2msafe.GetOrCreate(t.Context(), db, &Publication{ID: 1})
+			for _, err := range []error{linkOne(db, 2), byKeys, found} {
+				require.Error(t, err, name)
+				said = append(said, err.Error())
+			}
+		}
+	}
+	assert.Len(t, book.warnings, 2)
+	assert.Contains(t, fmt.Sprint(said), "failed to connect")
+	for _, said := range slices.Concat(said, book.warnings, book.statements) {
 		assert.NotContains(t, said, config.Password)
 	}
 }
@@ -82,5 +150,14 @@ func TestParameterizedQueriesHideKeysInErrors(t *testing.T) {
 		err := db.Model(&Article{ID: 40}).Association("Publications").Append(&Publication{ID: 1})
 		require.ErrorIs(t, err, m2msafe.ErrOwnerNotStored)
 		assert.ErrorContains(t, err, want)
+		var asJSON strings.Builder
+		slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("", "err", err)
+		for how, text := range map[string]string{
+			"%v": fmt.Sprintf("%v", err), "%+v": fmt.Sprintf("%+v", err), "%q": fmt.Sprintf("%q", err), "wrapped": fmt.Errorf("it failed: %w", err).Error(),
+			"joined": errors.Join(err, err).Error(), "slog": asJSON.String(),
+		} {
+			assert.Contains(t, text, want, how)
+			assert.Equal(t, !hidden, strings.Contains(text, "40"), how)
+		}
 	}
 }

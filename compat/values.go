@@ -21,6 +21,7 @@ import (
 // under ParameterizedQueries they are in no log and in no error.
 var hiddenValues = []behaviour{
 	{"no value of a row is in the text of a statement", valuesBound},
+	{"the text of a statement is the same for other values", valuesAlike},
 	{"under ParameterizedQueries no value is in a log or an error", valuesHidden},
 	{"hostile texts are values in every call", valuesHostile},
 	{"a logger that masks parameters masks the keys in errors", valuesMasked},
@@ -60,8 +61,8 @@ func valuesBound(t *testing.T, e Engine) {
 	for _, c := range markings(e) {
 		w.texts, w.params = nil, nil
 		err := c.call(t.Context(), db)
-		require.ErrorIs(t, err, c.want, c.name)
-		require.True(t, c.want == m2msafe.ErrOption || slices.ContainsFunc(w.params, isMarked), "%s: the mark is in none of %v", c.name, w.params)
+		c.meets(t, err)
+		require.True(t, c.early || slices.ContainsFunc(w.params, isMarked), "%s: the mark is in none of %v", c.name, w.params)
 		for _, text := range w.texts {
 			require.NotContains(t, text, mark, c.name)
 		}
@@ -76,7 +77,7 @@ func valuesHidden(t *testing.T, e Engine) {
 		for _, c := range markings(e) {
 			log.lines = nil
 			err := c.call(t.Context(), db)
-			require.ErrorIs(t, err, c.want, c.name)
+			c.meets(t, err)
 			said := fmt.Sprint(err)
 			switch {
 			case c.tells && db.Name() == "mysql":
@@ -85,7 +86,7 @@ func valuesHidden(t *testing.T, e Engine) {
 				require.Empty(t, log.having(mark), c.name)
 			default:
 				require.Equal(t, c.shows, strings.Contains(said, mark), "%s: %s", c.name, said)
-				require.True(t, c.want == m2msafe.ErrOption || len(log.having(mark)) > 0, "%s: the mark is in none of %q", c.name, log.lines)
+				require.True(t, c.early || len(log.having(mark)) > 0, "%s: the mark is in none of %q", c.name, log.lines)
 			}
 			var failed *m2msafe.LinkError
 			if errors.As(err, &failed) && failed.Owner != nil {

@@ -99,7 +99,9 @@ func openPostgres(ctx context.Context, dsn, whose, deadlocks string, stop func(c
 	}()
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("the DSN can't be read: %w", err)
+		// Not with pgx's words: they have the DSN, and the password where a mistake keeps
+		// pgx from finding it.
+		return nil, errors.New("the DSN can't be read: it takes postgres://user:password@host:5432/database, with what is not plain as %40, or host=… port=… user=… password=… dbname=…")
 	}
 	admin := stdlib.OpenDB(*config)
 	e.close = append(e.close, func(context.Context) error { return admin.Close() })

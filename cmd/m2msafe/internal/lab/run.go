@@ -77,7 +77,7 @@ func (l *Lab) Calls() int {
 func (l *Lab) calls(e *Experiment, round int) [][]Append {
 	name := fnv.New64a()
 	_, _ = name.Write([]byte(e.Name))
-	return e.Calls(rand.New(rand.NewPCG(l.Seed, name.Sum64()+uint64(round))), l.Size)
+	return e.Calls(rand.New(rand.NewPCG(l.Seed, name.Sum64()+uint64(round))), l.Size) // #nosec G115 G404 -- the same calls each time
 }
 
 // skip says that the engine can't show the experiment.
