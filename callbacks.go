@@ -3,6 +3,7 @@ package m2msafe
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"gorm.io/gorm"
@@ -31,6 +32,7 @@ const (
 	takeName      = "m2msafe:take"
 	linkName      = "m2msafe:link"
 	openName      = "m2msafe:check_open"
+	storedName    = "m2msafe:stored"
 	finishName    = "m2msafe:finish"
 )
 
@@ -54,17 +56,20 @@ const (
 // An update that does nothing but link, but can't do so in m2msafe:direct, links
 // in m2msafe:check, so that the owner's auto-update time moves only if a link did.
 //
-// Queries and deletes are remembered too, in a [Transaction].
+// Queries and deletes are remembered too, in a [Transaction], and those of Associations,
+// Replace's among them, are run again if they lost.
 //
 // The anchors are Before: what GORM registers After a callback it appends to the
 // very end, behind the COMMIT. There, m2msafe:finish puts back what the steps have
-// changed, and has a transaction that lost run again.
+// changed, and has a transaction that lost run again. m2msafe:stored stands in front of
+// what other plugins have there: their errors are none of the transaction's.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
 		Register(name string, fn func(*gorm.DB)) error
 	}
-	create, update := db.Callback().Create(), db.Callback().Update()
+	create, update, remove := db.Callback().Create(), db.Callback().Update(), db.Callback().Delete()
+	query, row, raw := db.Callback().Query(), db.Callback().Row(), db.Callback().Raw()
 	first := begin
 	if db.SkipDefaultTransaction { // then GORM leaves that callback out
 		first = setup
@@ -83,15 +88,22 @@ func register(db *gorm.DB) error {
 		{create.Before(saveAfter), takeName, take(true)},
 		{create.Before(afterCreate), linkName, link},
 		{create.Before(end), openName, checkOpen},
-		{create.After(end), finishName, finishOf(true)},
+		{create.After(end).Before(behind(create, end)), storedName, stored},
+		{create.After(end), finishName, finishOf(create)},
 		{update.Before(first), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
 		{update.Before(end), openName, checkOpen},
-		{update.After(end), finishName, finishOf(false)},
-		{db.Callback().Query().Before("gorm:query"), rememberName, keepWithin},
-		{db.Callback().Delete().Before(first), rememberName, keepWithin},
+		{update.After(end).Before(behind(update, end)), storedName, stored},
+		{update.After(end), finishName, finishOf(update)},
+		{remove.Before(first), rememberName, rememberDelete},
+		{remove.After(end).Before(behind(remove, end)), storedName, stored},
+		{remove.After(end), finishName, finishOf(remove)},
+		{query.Before("gorm:query"), rememberName, keepWithin},
+		{query.After("gorm:after_query"), finishName, hear},
+		{row.After("gorm:row"), finishName, hear},
+		{raw.After("gorm:raw"), finishName, hear},
 	}
 	var errs []error
 	for _, s := range steps {
@@ -199,12 +211,33 @@ func fail(db *gorm.DB, err error) bool {
 }
 
 // finishOf is finish, and a retry if the transaction was GORM's and lost.
-func finishOf(creating bool) func(*gorm.DB) {
+func finishOf(processor executor) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		finish(db)
-		retry(db, creating)
+		retry(db, processor)
 		_ = lostWithin(db, db.Error)
 	}
+}
+
+// hear has a [Transaction] hear of a loss of the app's own statement, but for a lock that
+// was waited for too long: that alone undoes the statement, or the savepoint, and an app
+// may have asked for it (NOWAIT).
+func hear(db *gorm.DB) {
+	if db.Error != nil && !waited(db.Error) {
+		_ = lostWithin(db, db.Error)
+	}
+}
+
+// behind is the first callback that another plugin has behind one of GORM's, or none.
+// GORM keeps both names where only reflection reads them.
+func behind(processor any, name string) string {
+	all := fieldOf(reflect.ValueOf(processor), "callbacks")
+	for i := range all.Len() {
+		if after := fieldOf(all.Index(i), "after"); after.String() == name {
+			return fieldOf(all.Index(i), "name").String()
+		}
+	}
+	return ""
 }
 
 // finish restores what the statement had. The plugin's error too, where a later

@@ -37,6 +37,9 @@ func findMap(db *gorm.DB) {
 	if db.AddError(err) != nil {
 		return
 	}
+	if a := m.links.attempt(); a != nil && m.links.naturalText(target) != "" {
+		a.memory.nameMap(m.values)
+	}
 	if len(missing) == 0 {
 		m.fill(target)
 		m.config = db.Config

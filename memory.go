@@ -1,7 +1,9 @@
 package m2msafe
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -17,6 +19,19 @@ type memory struct {
 	// Fields that Associations have put targets into before anything could be kept, in
 	// the try at hand, and in failed ones.
 	appended, stale map[any]reflect.Value // pointers to slices, and copies of these
+	// Where such a slice has values, GORM writes what has become of them back to what was
+	// appended, which nothing leads to: so they come again, as failed tries have left them.
+	left []leftover
+	maps []savedMap
+}
+
+// leftover is a value as a failed try has left it, and as it was before.
+type leftover struct{ is, was reflect.Value }
+
+// savedMap is a map that is a model, and a copy of it.
+type savedMap struct {
+	at, was map[string]any
+	named   bool
 }
 
 // saved is a place and a copy of what was there.
@@ -60,6 +75,13 @@ func (m *memory) keepAppended(stmt *gorm.Statement, rel *schema.Relationship, ow
 	field := reflect.Indirect(rel.Field.ReflectValueOf(stmt.Context, owner))
 	if field.Kind() != reflect.Slice || !field.CanAddr() {
 		return
+	}
+	for i := range field.Len() {
+		for _, l := range m.left {
+			if element := field.Index(i); element.Type() == l.is.Type() && reflect.DeepEqual(element.Interface(), l.is.Interface()) {
+				element.Set(l.was)
+			}
+		}
 	}
 	at := field.Addr().Interface()
 	if left, ok := m.stale[at]; ok {
@@ -118,22 +140,23 @@ func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
 	}
 }
 
-// keepFields keeps what GORM can set in a struct, and behind its pointers.
+// keepFields keeps what GORM can set in a struct, in those that are embedded, and behind
+// pointers.
 func (m *memory) keepFields(v reflect.Value) {
 	for i := range v.NumField() {
-		field := v.Field(i)
-		if !field.CanSet() || v.Type().Field(i).Tag.Get("gorm") == "-" {
+		field, of := v.Field(i), v.Type().Field(i)
+		if !field.CanSet() || of.Tag.Get("gorm") == "-" {
 			continue
 		}
 		m.keepValue(field)
-		if field.Kind() != reflect.Pointer || field.IsNil() {
-			continue
-		}
+		inner := reflect.Indirect(field)
 		_, isTime := field.Interface().(*time.Time)
-		switch inner := field.Elem(); {
-		case v.Type().Field(i).Anonymous && inner.Kind() == reflect.Struct:
+		_, tagged := schema.ParseTagSetting(of.Tag.Get("gorm"), ";")["EMBEDDED"]
+		switch {
+		case !inner.IsValid(): // a nil pointer
+		case inner.Kind() == reflect.Struct && (of.Anonymous || tagged):
 			m.keepFields(inner)
-		case inner.Kind() != reflect.Struct || isTime:
+		case field.Kind() == reflect.Pointer && (inner.Kind() != reflect.Struct || isTime):
 			m.keepValue(inner)
 		}
 	}
@@ -153,9 +176,48 @@ func (m *memory) restore() {
 			m.stale = map[any]reflect.Value{}
 		}
 		m.stale[at] = was
+		m.leave(reflect.ValueOf(at).Elem(), was)
 	}
 	m.appended = nil
 	putBack(m.fields)
+	for _, k := range m.maps {
+		k.putBack()
+	}
+}
+
+// leave notes what a try has made of values.
+func (m *memory) leave(is, was reflect.Value) {
+	for i := range min(is.Len(), was.Len()) {
+		if is.Index(i).Kind() != reflect.Struct || reflect.DeepEqual(is.Index(i).Interface(), was.Index(i).Interface()) {
+			continue
+		}
+		l := leftover{reflect.New(is.Type().Elem()).Elem(), was.Index(i)}
+		l.is.Set(is.Index(i))
+		m.left = append(m.left, l)
+	}
+}
+
+// keepMap keeps a map that is a model.
+func (m *memory) keepMap(values map[string]any) {
+	if !slices.ContainsFunc(m.maps, func(k savedMap) bool { return k.is(values) }) {
+		m.maps = append(m.maps, savedMap{at: values, was: maps.Clone(values)})
+	}
+}
+
+// nameMap notes that one is looked up by a natural key.
+func (m *memory) nameMap(values map[string]any) {
+	for i := range m.maps {
+		m.maps[i].named = m.maps[i].named || m.maps[i].is(values)
+	}
+}
+
+func (k savedMap) is(values map[string]any) bool {
+	return reflect.ValueOf(k.at).Pointer() == reflect.ValueOf(values).Pointer()
+}
+
+func (k savedMap) putBack() {
+	clear(k.at)
+	maps.Copy(k.at, k.was)
 }
 
 // restoreNamed does so with targets that have a natural key, and leaves others their
@@ -164,6 +226,11 @@ func (m *memory) restoreNamed() {
 	for target := range m.named {
 		part := m.seen[target]
 		putBack(m.fields[part[0]:part[1]])
+	}
+	for _, k := range m.maps {
+		if k.named {
+			k.putBack()
+		}
 	}
 }
 
@@ -189,7 +256,7 @@ func (m *memory) has(model reflect.Value) bool {
 }
 
 // forget is for a [Transaction] that runs again, and keeps anew what it meets.
-func (m *memory) forget() { m.fields, m.seen, m.named = nil, nil, nil }
+func (m *memory) forget() { m.fields, m.seen, m.named, m.maps = nil, nil, nil, nil }
 
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {

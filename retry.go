@@ -2,10 +2,6 @@ package m2msafe
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,6 +26,7 @@ type attempt struct {
 	told      told
 	ready     bool  // nothing is left to do but COMMIT
 	stored    bool  // without GORM's transaction around it: a part is stored for good
+	committed bool  // COMMIT has succeeded
 	lost      error // what a call in a Transaction has said
 }
 
@@ -85,8 +82,32 @@ func rememberCreate(db *gorm.DB) {
 	}
 }
 
+// rememberDelete is the step of the delete processor. Of deletes only those of
+// Associations are the plugin's concern: they name their rows, and do no harm twice.
+func rememberDelete(db *gorm.DB) {
+	keepWithin(db)
+	if _, again := attemptOf(db); again || db.DryRun || !calledBy("Delete", "gorm.io/gorm.(*Association)") {
+		return
+	}
+	a := new(attempt)
+	if !inside(db) {
+		a.statement = db.Session(&gorm.Session{Initialized: true})
+	}
+	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
+}
+
+// stored is the step right behind COMMIT.
+func stored(db *gorm.DB) {
+	if a, ok := attemptOf(db); ok && a.statement != nil {
+		a.committed = db.Error == nil
+	}
+}
+
+// executor is a processor of GORM's, which has no name for it.
+type executor interface{ Execute(db *gorm.DB) *gorm.DB }
+
 // retry runs a statement again that lost, behind everything else.
-func retry(db *gorm.DB, creating bool) {
+func retry(db *gorm.DB, processor executor) {
 	a, ok := attemptOf(db)
 	if !ok || a.running {
 		return
@@ -100,10 +121,6 @@ func retry(db *gorm.DB, creating bool) {
 	if db.Error == nil {
 		a.told.stand()
 		return
-	}
-	processor := db.Callback().Update()
-	if creating {
-		processor = db.Callback().Create()
 	}
 	db.Error = a.run(db, func() error {
 		if !a.running { // it has been tried once
@@ -138,6 +155,10 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 			a.told.stand()
 			return struct{}{}, nil
 		}
+		if a.committed { // what has failed came behind it
+			a.told.stand()
+			return struct{}{}, backoff.Permanent(last)
+		}
 		a.told.forget()
 		if a.stored {
 			return struct{}{}, backoff.Permanent(last)
@@ -152,7 +173,7 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
-	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries))
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries), backoff.WithMaxElapsedTime(0))
 	if again && db.Statement.Context.Err() != nil && !errors.Is(last, db.Statement.Context.Err()) {
 		return errors.Join(last, err) // it would have been tried again
 	}
@@ -170,110 +191,4 @@ func (a *attempt) alone(db *gorm.DB, try func() error) error {
 	defer db.Statement.Settings.Delete(attemptKey{db.Statement})
 	defer db.Statement.Settings.Delete(tryKey)
 	return a.run(db, try)
-}
-
-// lost is the error of a transaction that lost: it says what to do.
-func lost(err error) error {
-	if !retryable(err) || errors.Is(err, ErrRetry) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrRetry, err)
-}
-
-// turnedDown says whether the database has answered COMMIT with a refusal: the
-// transaction lost, or a deferred constraint is violated. Any other error may have
-// come after the COMMIT.
-func turnedDown(db *gorm.DB, err error) bool {
-	var state interface{ SQLState() string }
-	return retryable(err) || gormSentinel(db, err) != nil || errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "23")
-}
-
-// retryable says whether a database asks for the transaction to be run again. It
-// knows PostgreSQL's drivers by SQLSTATE: serialization_failure,
-// deadlock_detected and lock_not_available, which lock_timeout ends in. Others are told by what their error values look like, as an
-// import of every driver would be the alternative.
-func retryable(err error) bool {
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, errEnded) || errors.Is(err, ErrRetry) {
-		return true
-	}
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		code := state.SQLState()
-		return code == "40001" || code == "40P01" || code == "55P03"
-	}
-	switch number, driver := codeOf(err); driver {
-	case "MySQLError":
-		// ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK; ER_CHECKREAD, of MariaDB's
-		// innodb_snapshot_isolation; TiDB's write conflicts (8002, 8005, 8022, 9007). A
-		// statement that has met others' writes too often TiDB gives up under no number of
-		// its own.
-		if number == 1105 {
-			return strings.Contains(err.Error(), "pessimistic lock retry limit reached")
-		}
-		return slices.Contains([]int64{1205, 1213, 1020, 8002, 8005, 8022, 9007}, number)
-	case "sqlserver":
-		return number == 1205 || number == 3960 // deadlock victim, update conflict of a snapshot
-	case "sqlite":
-		return number&0xff == 5 || number&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
-	}
-	return false
-}
-
-// codeOf finds the number of a driver's error: MySQLError.Number of
-// go-sql-driver, Error.Number of go-mssqldb, Error.Code of mattn's SQLite, Code() of
-// the other two.
-func codeOf(err error) (number int64, driver string) {
-	for _, e := range flatten(err) {
-		v := reflect.Indirect(reflect.ValueOf(e))
-		if v.Kind() == reflect.Struct && v.Type().Name() == "MySQLError" {
-			if n := v.FieldByName("Number"); n.CanUint() {
-				return int64(n.Uint()), "MySQLError" // #nosec G115 -- it is a uint16
-			}
-		}
-		if !v.IsValid() || v.Type().Name() != "Error" {
-			continue
-		}
-		// An app's errors may look alike.
-		if from := v.Type().PkgPath(); strings.Contains(from, "mssql") && v.Kind() == reflect.Struct {
-			if n := v.FieldByName("Number"); n.CanInt() {
-				return n.Int(), "sqlserver"
-			}
-		} else if !strings.Contains(from, "sqlite") {
-			continue
-		}
-		if v.Kind() == reflect.Struct {
-			if code := v.FieldByName("Code"); code.CanInt() {
-				return code.Int(), "sqlite"
-			}
-		}
-		if code := reflect.ValueOf(e).MethodByName("Code"); code.IsValid() && code.Type().NumIn() == 0 && code.Type().NumOut() == 1 {
-			switch n := code.Call(nil)[0]; {
-			case n.CanInt():
-				return n.Int(), "sqlite"
-			case n.CanUint():
-				return int64(n.Uint()), "sqlite" // #nosec G115 -- it is a uint32
-			}
-		}
-	}
-	return 0, ""
-}
-
-// flatten is an error and all that it wraps.
-func flatten(err error) (all []error) {
-	if err == nil {
-		return nil
-	}
-	all = append(all, err)
-	switch e := err.(type) {
-	case interface{ Unwrap() error }:
-		all = append(all, flatten(e.Unwrap())...)
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			all = append(all, flatten(inner)...)
-		}
-	}
-	return all
 }

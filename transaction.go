@@ -22,12 +22,15 @@ import (
 // opts are those of [With], which reach all that is done through tx; [Retries] is how
 // many more times it is run, [TxOptions] how it begins. What tells it that fn has lost
 // is fn's error, which has to have the database's in it (%w, not %v), or any call
-// through tx that lost, whatever fn makes of that.
+// through tx that lost, whatever fn makes of that; but fn may pass over that a query or
+// statement of its own has waited for a lock for too long (NOWAIT).
 //
 // Models that fn passes to GORM through tx are as they were before, each time that fn
 // runs again, and if Transaction fails; but in the field of an owner that fn has not
 // loaded or created itself an Append's targets stay, as they do if one fails without
-// the plugin. What else fn changes it has to set anew: it may not count up, send
+// the plugin, unless a run stands that has not appended to it: that empties the field. A
+// value that was appended to a slice of values (a Group to a []Group) has in the end what
+// the last run has made of it, if that failed too: GORM works on a copy. What else fn changes it has to set anew: it may not count up, send
 // mails, or write through anything but tx. Reports of [ReportTo] hold what stands.
 //
 // If fn panics, the transaction is rolled back and the panic goes on. A Transaction
@@ -94,6 +97,14 @@ func keepWithin(db *gorm.DB) {
 		}
 	}
 	m.keepAll(stmt)
+	switch values := stmt.Dest.(type) {
+	case map[string]any:
+		m.keepMap(values)
+	case []map[string]any:
+		for _, one := range values {
+			m.keepMap(one)
+		}
+	}
 }
 
 // lostWithin is lost in a transaction that is not the call's own; a [Transaction]

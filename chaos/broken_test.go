@@ -84,8 +84,9 @@ func TestBrokenPluginsAreFound(t *testing.T) {
 					cmd.Stdout, cmd.Stderr = &b, &b
 					_ = cmd.Run()
 					t.Logf("%s: %q", engine, regexp.MustCompile("(?m)^BROKEN, .*$").FindAllString(b.String(), -1))
-					if why := m.blind[engine]; why != "" {
-						t.Skip(why)
+					if m.blind[engine] != "" { // it may be found all the same
+						require.Contains(t, []int{exitOK, exitBroken}, cmd.ProcessState.ExitCode(), b.String())
+						return
 					}
 					require.Equal(t, exitBroken, cmd.ProcessState.ExitCode(), b.String())
 					require.Contains(t, b.String(), m.found)

@@ -22,7 +22,11 @@ func variants() []Runnable {
 	set := func(name string, config func(*gorm.Config), breaks map[string]string) Runnable {
 		return Runnable{"postgres-" + name, false, vary(&Variant{Config: config, Breaks: breaks})}
 	}
-	roles := map[string]string{"a role that may not read the join table is told before anything fails": source}
+	roles := map[string]string{
+		"a role that may not read the join table is told before anything fails":        source,
+		"a COMMIT without an answer: the same Append again finds or makes its targets": source,
+		"a COMMIT without an answer: targets without a natural key keep their numbers": source,
+	}
 	return []Runnable{
 		set("PrepareStmt", func(c *gorm.Config) { c.PrepareStmt = true }, nil),
 		set("SkipDefaultTransaction", func(c *gorm.Config) { c.SkipDefaultTransaction = true }, map[string]string{

@@ -20,6 +20,7 @@ type writer struct {
 	number int
 	rng    *rand.Rand
 	made   int
+	extra  int // for tests
 }
 
 func (w *writer) owner() *Owner { return &Owner{ID: uint(1 + w.rng.IntN(storedOwners))} }
@@ -66,11 +67,10 @@ func labels(db *gorm.DB, owner *Owner) *gorm.Association {
 }
 
 func (w *writer) unlink(db *gorm.DB) error {
-	owner, list := w.owner(), w.keyed()
-	return untilItStands(func() error { return labels(db, owner).Delete(list) })
+	return labels(db, w.owner()).Delete(w.keyed())
 }
 
-// untilItStands runs a Delete of GORM's, which the plugin has no part in, again if it
+// untilItStands runs a Delete of models, which the plugin has no part in, again if it
 // lost.
 func untilItStands(call func() error) (err error) {
 	for range 20 {

@@ -113,7 +113,13 @@ func Run(ctx context.Context, name string, config Config) (_ *Result, err error)
 	if err := r.pools[0].sql.QueryRowContext(ctx, e.version).Scan(&r.result.Version); err != nil {
 		return nil, fmt.Errorf("soak: %w", err)
 	}
-	return r.result, r.write(ctx)
+	if err := r.write(ctx); err != nil {
+		return nil, err
+	}
+	if len(r.result.Samples) < 10 {
+		return nil, fmt.Errorf("soak: %d samples in %v: the machine has other things to do", len(r.result.Samples), config.For)
+	}
+	return r.result, nil
 }
 
 // hurry is the number of the pool whose contexts end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,27 @@ func TestLeaks(t *testing.T) {
 				return nil
 			}
 			return db.Exec(fmt.Sprintf("PREPARE p%d AS SELECT 1", w.rng.Uint64())).Error
+		},
+		"memory of the server": func(w *writer, db *gorm.DB) error {
+			if w.number != 0 || w.rng.IntN(5) > 0 {
+				return nil
+			}
+			name := fmt.Sprintf("p%d", w.rng.Uint64())
+			return db.Exec("PREPARE " + name + " AS SELECT '" + strings.Repeat("x", 50_000) + "'").Error
+		},
+		"statements a call": func(w *writer, db *gorm.DB) error {
+			w.extra++
+			for range w.extra / 20 {
+				if err := db.Exec("SELECT 1").Error; err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"calls a second": func(w *writer, _ *gorm.DB) error {
+			w.extra++
+			time.Sleep(time.Duration(w.extra) * time.Millisecond)
+			return nil
 		},
 		"calls that failed": func(w *writer, db *gorm.DB) error {
 			if w.rng.IntN(50) > 0 {

@@ -23,7 +23,7 @@ var lines = []line{
 	{title: "calls that failed", of: func(s Sample) float64 { return float64(s.Errors) }, constant: true},
 	{title: "statements a call", of: func(s Sample) float64 { return s.PerCall }, up: 0.05, down: 0.05},
 	{title: "different statements", of: func(s Sample) float64 { return float64(s.Texts) }, constant: true},
-	{title: "statements prepared in the server", of: func(s Sample) float64 { return s.Prepared }, up: 0, down: 0.2},
+	{title: "statements prepared in the server", of: func(s Sample) float64 { return s.Prepared }, up: 0.02, down: 0.02},
 	{title: "memory of the server", unit: "MiB", of: func(s Sample) float64 { return s.Memory }, scale: mega, up: 0.05, down: 0.5},
 	{title: "heap of the app", unit: "MiB", of: func(s Sample) float64 { return s.Heap }, scale: mega, up: 0.05, down: 0.5},
 	{title: "goroutines", of: func(s Sample) float64 { return float64(s.Goroutines) }, up: 0.1, down: 0.5},
