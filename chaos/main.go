@@ -75,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	switch parsed.Command() {
+	switch name, _, _ := strings.Cut(parsed.Command(), " "); name {
 	case "soak":
 		return c.Soak.run(ctx, stdout, stderr)
 	case "page":
