@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -18,8 +19,10 @@ var retriesLocks = []behaviour{
 // impatient is a session that waits for a lock for so long, and no longer.
 func impatient(t *testing.T, db *gorm.DB, call func(db *gorm.DB, patience time.Duration)) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // if it waits for ever
+	defer cancel()
 	require.NoError(t, db.Connection(func(session *gorm.DB) error {
-		session = session.Session(&gorm.Session{NewDB: true})
+		session = session.Session(&gorm.Session{NewDB: true, Context: ctx})
 		switch db.Name() {
 		case "postgres":
 			exec(t, session, `SET lock_timeout = '50ms'`)

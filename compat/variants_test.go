@@ -24,6 +24,7 @@ func variants() []Runnable {
 	}
 	roles := map[string]string{
 		"a role that may not read the join table is told before anything fails":        source,
+		"a lock that is waited for too long is a loss, and is waited for again":        source,
 		"a COMMIT without an answer: the same Append again finds or makes its targets": source,
 		"a COMMIT without an answer: targets without a natural key keep their numbers": source,
 	}
