@@ -98,8 +98,11 @@ func unknown(err error) bool {
 		return false
 	}
 	switch classOf(err) {
-	case lostRace, stopped, other:
+	case lostRace, other:
 		return false
+	case stopped:
+		// A COMMIT that MariaDB says was interrupted has been carried out, now and then.
+		return errors.As(err, new(*mysql.MySQLError))
 	}
 	return true
 }
