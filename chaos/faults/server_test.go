@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -165,6 +166,7 @@ func TestClasses(t *testing.T) {
 		{sql.ErrTxDone, rolledBack, true},
 		{sql.ErrConnDone, other, false},
 		{errCancelled, stopped, false},
+		{&mysql.MySQLError{Number: 1317}, stopped, true},
 		{fmt.Errorf("%w: %w", m2msafe.ErrRetry, net.ErrClosed), lostRace, false},
 		{gorm.ErrDuplicatedKey, other, false},
 	} {
