@@ -70,16 +70,16 @@ func register(db *gorm.DB) error {
 	}
 	create, update, remove := db.Callback().Create(), db.Callback().Update(), db.Callback().Delete()
 	query, row, raw := db.Callback().Query(), db.Callback().Row(), db.Callback().Raw()
-	first := begin
+	first := [...]string{begin, begin, begin}
 	if db.SkipDefaultTransaction { // then GORM leaves that callback out
-		first = setup
+		first = [...]string{"gorm:before_create", setup, "gorm:before_delete"}
 	}
 	steps := []struct {
 		at   registrar
 		name string
 		fn   func(*gorm.DB)
 	}{
-		{create.Before(first), rememberName, rememberCreate},
+		{create.Before(first[0]), rememberName, rememberCreate},
 		{create.Before(saveBefore), checkName, check(true)},
 		{create.Before(insert), noteName, note},
 		{create.Before(insert), findMapName, findMap},
@@ -90,16 +90,16 @@ func register(db *gorm.DB) error {
 		{create.Before(end), openName, checkOpen},
 		{create.After(end).Before(behind(create, end)), storedName, stored},
 		{create.After(end), finishName, finishOf(create)},
-		{update.Before(first), directName, direct},
+		{update.Before(first[1]), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
 		{update.Before(end), openName, checkOpen},
 		{update.After(end).Before(behind(update, end)), storedName, stored},
 		{update.After(end), finishName, finishOf(update)},
-		{remove.Before(first), rememberName, rememberDelete},
+		{remove.Before(first[2]), rememberName, rememberDelete},
 		{remove.After(end).Before(behind(remove, end)), storedName, stored},
-		{remove.After(end), finishName, finishOf(remove)},
+		{remove.After(end), finishName, finishDelete(remove)},
 		{query.Before("gorm:query"), rememberName, keepWithin},
 		{query.After("gorm:after_query"), finishName, hear},
 		{row.After("gorm:row"), finishName, hear},
@@ -219,6 +219,14 @@ func finishOf(processor executor) func(*gorm.DB) {
 	}
 }
 
+// finishDelete is the same of a delete, which may be the app's own.
+func finishDelete(processor executor) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		retry(db, processor)
+		hear(db)
+	}
+}
+
 // hear has a [Transaction] hear of a loss of the app's own statement, but for a lock that
 // was waited for too long: that alone undoes the statement, or the savepoint, and an app
 // may have asked for it (NOWAIT).
@@ -228,14 +236,24 @@ func hear(db *gorm.DB) {
 	}
 }
 
-// behind is the first callback that another plugin has behind one of GORM's, or none.
-// GORM keeps both names where only reflection reads them.
-func behind(processor any, name string) string {
+// behind is the first callback that another plugin has behind GORM's last one, or none:
+// GORM puts all there that it is not told to put in front of something. It keeps that
+// where only reflection reads it.
+func behind(processor any, last string) string {
 	all := fieldOf(reflect.ValueOf(processor), "callbacks")
+	if all.Kind() != reflect.Slice {
+		return ""
+	}
+	seen := map[string]bool{}
 	for i := range all.Len() {
-		if after := fieldOf(all.Index(i), "after"); after.String() == name {
-			return fieldOf(all.Index(i), "name").String()
+		name, before := fieldOf(all.Index(i), "name"), fieldOf(all.Index(i), "before")
+		if name.Kind() != reflect.String || before.Kind() != reflect.String {
+			return ""
 		}
+		if seen[last] && !seen[name.String()] && before.String() == "" { // what replaces another stands where that did
+			return name.String()
+		}
+		seen[name.String()] = true
 	}
 	return ""
 }

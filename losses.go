@@ -81,7 +81,7 @@ func waited(err error) bool {
 
 // codeOf finds the number of a driver's error: MySQLError.Number of
 // go-sql-driver, Error.Number of go-mssqldb, Error.Code of mattn's SQLite, Code() of
-// the other two.
+// the other two, and ncruces' codes, which are errors themselves.
 func codeOf(err error) (number int64, driver string) {
 	for _, e := range flatten(err) {
 		v := reflect.Indirect(reflect.ValueOf(e))
@@ -89,6 +89,9 @@ func codeOf(err error) (number int64, driver string) {
 			if n := v.FieldByName("Number"); n.CanUint() {
 				return int64(n.Uint()), "MySQLError" // #nosec G115 -- it is a uint16
 			}
+		}
+		if v.IsValid() && v.CanUint() && strings.HasSuffix(v.Type().Name(), "ErrorCode") && strings.Contains(v.Type().PkgPath(), "sqlite") {
+			return int64(v.Uint()), "sqlite" // #nosec G115 -- it is a uint16 at most
 		}
 		if !v.IsValid() || v.Type().Name() != "Error" {
 			continue

@@ -2,8 +2,10 @@ package m2msafe
 
 import (
 	"maps"
+	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -18,15 +20,13 @@ type memory struct {
 	named  map[any]bool   // those that are looked up by a natural key
 	// Fields that Associations have put targets into before anything could be kept, in
 	// the try at hand, and in failed ones.
-	appended, stale map[any]reflect.Value // pointers to slices, and copies of these
+	appended map[any]appended      // by pointers to slices
+	stale    map[any]reflect.Value // pointers to slices, and copies of these
 	// Where such a slice has values, GORM writes what has become of them back to what was
-	// appended, which nothing leads to: so they come again, as failed tries have left them.
-	left []leftover
+	// appended, which nothing leads to: so they come again, as the last try has left them.
+	left map[string][]leftover // by owner and relation
 	maps []savedMap
 }
-
-// leftover is a value as a failed try has left it, and as it was before.
-type leftover struct{ is, was reflect.Value }
 
 // savedMap is a map that is a model, and a copy of it.
 type savedMap struct {
@@ -63,65 +63,6 @@ func eachModel(v reflect.Value, f func(reflect.Value)) {
 	}
 }
 
-// keepAppended is for an owner that an Association has put targets into before
-// anything about it could be kept. What was there before nobody can tell, and restore
-// leaves the field alone. If the same is appended again, it stands there once; if
-// something else is, that alone is left: what the failed try has put there is not asked
-// for any more.
-func (m *memory) keepAppended(stmt *gorm.Statement, rel *schema.Relationship, owner reflect.Value) {
-	if !owner.CanAddr() || owner.Type() != rel.Schema.ModelType || m.has(owner) {
-		return
-	}
-	field := reflect.Indirect(rel.Field.ReflectValueOf(stmt.Context, owner))
-	if field.Kind() != reflect.Slice || !field.CanAddr() {
-		return
-	}
-	for i := range field.Len() {
-		for _, l := range m.left {
-			if element := field.Index(i); element.Type() == l.is.Type() && reflect.DeepEqual(element.Interface(), l.is.Interface()) {
-				element.Set(l.was)
-			}
-		}
-	}
-	at := field.Addr().Interface()
-	if left, ok := m.stale[at]; ok {
-		delete(m.stale, at)
-		n := left.Len()
-		if field.Len() >= n && sameElements(field.Slice(0, n), left) {
-			again := field.Slice(n, field.Len())
-			if k := n - again.Len(); k >= 0 && sameElements(left.Slice(k, n), again) {
-				again = left
-			}
-			field.Set(reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, again.Len()), again))
-		}
-	}
-	if m.appended == nil {
-		m.appended = map[any]reflect.Value{}
-	}
-	m.appended[at] = reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, field.Len()), field)
-}
-
-// emptyStale takes from fields what failed tries have put there, if the one that stands
-// has not come back to them.
-func (m *memory) emptyStale() {
-	for at := range m.stale {
-		reflect.ValueOf(at).Elem().SetZero()
-	}
-}
-
-// sameElements says whether two slices hold the same pointers, or equal values.
-func sameElements(a, b reflect.Value) bool {
-	if a.Len() != b.Len() {
-		return false
-	}
-	for i := range a.Len() {
-		if x, y := a.Index(i).Interface(), b.Index(i).Interface(); a.Index(i).Kind() == reflect.Pointer && x != y || !reflect.DeepEqual(x, y) {
-			return false
-		}
-	}
-	return true
-}
-
 func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
 	if !v.CanAddr() || v.Type() != s.ModelType || m.has(v) {
 		return
@@ -145,13 +86,14 @@ func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
 func (m *memory) keepFields(v reflect.Value) {
 	for i := range v.NumField() {
 		field, of := v.Field(i), v.Type().Field(i)
-		if !field.CanSet() || of.Tag.Get("gorm") == "-" {
+		settings := schema.ParseTagSetting(of.Tag.Get("gorm"), ";")
+		if ignored := strings.ToLower(settings["-"]); !field.CanSet() || ignored != "" && ignored != "migration" {
 			continue
 		}
 		m.keepValue(field)
 		inner := reflect.Indirect(field)
 		_, isTime := field.Interface().(*time.Time)
-		_, tagged := schema.ParseTagSetting(of.Tag.Get("gorm"), ";")["EMBEDDED"]
+		_, tagged := settings["EMBEDDED"]
 		switch {
 		case !inner.IsValid(): // a nil pointer
 		case inner.Kind() == reflect.Struct && (of.Anonymous || tagged):
@@ -171,29 +113,18 @@ func (m *memory) keepValue(v reflect.Value) {
 // restore puts back what has changed, and touches nothing else: a model may be in
 // others' hands too. What Associations have put into fields stays.
 func (m *memory) restore() {
-	for at, was := range m.appended {
+	m.left = map[string][]leftover{}
+	for at, a := range m.appended {
 		if m.stale == nil {
 			m.stale = map[any]reflect.Value{}
 		}
-		m.stale[at] = was
-		m.leave(reflect.ValueOf(at).Elem(), was)
+		m.stale[at] = a.was
+		m.leave(reflect.ValueOf(at).Elem(), a)
 	}
 	m.appended = nil
 	putBack(m.fields)
 	for _, k := range m.maps {
 		k.putBack()
-	}
-}
-
-// leave notes what a try has made of values.
-func (m *memory) leave(is, was reflect.Value) {
-	for i := range min(is.Len(), was.Len()) {
-		if is.Index(i).Kind() != reflect.Struct || reflect.DeepEqual(is.Index(i).Interface(), was.Index(i).Interface()) {
-			continue
-		}
-		l := leftover{reflect.New(is.Type().Elem()).Elem(), was.Index(i)}
-		l.is.Set(is.Index(i))
-		m.left = append(m.left, l)
 	}
 }
 
@@ -216,6 +147,9 @@ func (k savedMap) is(values map[string]any) bool {
 }
 
 func (k savedMap) putBack() {
+	if reflect.DeepEqual(k.at, k.was) {
+		return
+	}
 	clear(k.at)
 	maps.Copy(k.at, k.was)
 }
@@ -258,12 +192,35 @@ func (m *memory) has(model reflect.Value) bool {
 // forget is for a [Transaction] that runs again, and keeps anew what it meets.
 func (m *memory) forget() { m.fields, m.seen, m.named, m.maps = nil, nil, nil, nil }
 
+// same says whether nothing was set in a value, as far as restore would: what slices, maps
+// and pointers lead to is not looked at.
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {
 	case reflect.Slice:
 		return a.Pointer() == b.Pointer() && a.Len() == b.Len()
 	case reflect.Map, reflect.Func:
 		return a.Pointer() == b.Pointer()
+	case reflect.Float32, reflect.Float64:
+		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !same(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Array:
+		for i := range a.Len() {
+			if !same(a.Index(i), b.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Interface:
+		if a.IsNil() || b.IsNil() || a.Elem().Type() != b.Elem().Type() {
+			return a.IsNil() && b.IsNil()
+		}
+		return same(a.Elem(), b.Elem())
 	}
-	return a.Comparable() && b.Comparable() && a.Equal(b)
+	return a.Comparable() && a.Equal(b)
 }

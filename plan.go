@@ -48,6 +48,7 @@ type reference struct {
 type plans struct {
 	made     sync.Map // planKey to *plan
 	warned   sync.Map // planKey to nothing
+	joins    sync.Map // reflect.Type of join models to nothing
 	products sync.Map // gorm.Dialector to *product
 }
 
@@ -86,6 +87,7 @@ func (l *links) planned() error {
 		return l.fail(nil, err, "the catalogue of the database could not be read")
 	}
 	l.plan = p
+	l.plans.joins.Store(l.rel.JoinTable.ModelType, true)
 	if !p.table.Uncommitted {
 		l.plans.made.Store(key, p)
 	}

@@ -77,21 +77,35 @@ func remember(db *gorm.DB, t *taken) {
 // rememberCreate is the step of the create processor.
 func rememberCreate(db *gorm.DB) {
 	keepWithin(db)
+	keepMaps(db)
 	if t, ok := relationsOf(db, true); ok {
 		remember(db, t)
 	}
 }
 
-// rememberDelete is the step of the delete processor. Of deletes only those of
-// Associations are the plugin's concern: they name their rows, and do no harm twice.
+// rememberDelete is the step of the delete processor. Of deletes only those of links by
+// Associations are the plugin's concern: they name their rows, and do no harm twice. A
+// join model is known once an owner of its has come by, a table of GORM's own by having
+// no name.
 func rememberDelete(db *gorm.DB) {
 	keepWithin(db)
-	if _, again := attemptOf(db); again || db.DryRun || !calledBy("Delete", "gorm.io/gorm.(*Association)") {
+	plugin, used := db.Plugins[pluginName].(*Plugin)
+	model := db.Statement.Schema
+	if _, again := attemptOf(db); again || !used || plugin.settings.off || db.DryRun || model == nil {
+		return
+	}
+	if _, join := plugin.plans.joins.Load(model.ModelType); !join && model.ModelType.Name() != "" ||
+		!calledBy("Delete", "gorm.io/gorm.(*Association)") {
+		return
+	}
+	hooked := (model.BeforeDelete || model.AfterDelete) && !db.Statement.SkipHooks
+	if hooked && db.SkipDefaultTransaction && !inside(db) { // it is no transaction
 		return
 	}
 	a := new(attempt)
 	if !inside(db) {
 		a.statement = db.Session(&gorm.Session{Initialized: true})
+		a.memory.keepAll(db.Statement) // RETURNING is scanned there, and is a condition the next time
 	}
 	db.Statement.Settings.Store(attemptKey{db.Statement}, a)
 }
@@ -174,6 +188,9 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 		}
 		return struct{}{}, last
 	}, backoff.WithBackOff(pause), backoff.WithMaxTries(tries), backoff.WithMaxElapsedTime(0))
+	if a.committed {
+		return last
+	}
 	if again && db.Statement.Context.Err() != nil && !errors.Is(last, db.Statement.Context.Err()) {
 		return errors.Join(last, err) // it would have been tried again
 	}

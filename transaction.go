@@ -97,12 +97,20 @@ func keepWithin(db *gorm.DB) {
 		}
 	}
 	m.keepAll(stmt)
-	switch values := stmt.Dest.(type) {
+}
+
+// keepMaps keeps maps that are created, which GORM puts their keys into.
+func keepMaps(db *gorm.DB) {
+	within := settingsOf(db).within
+	if within == nil || db.Statement.Dest == nil {
+		return
+	}
+	switch values := reflect.Indirect(reflect.ValueOf(db.Statement.Dest)).Interface().(type) {
 	case map[string]any:
-		m.keepMap(values)
+		within.memory.keepMap(values)
 	case []map[string]any:
 		for _, one := range values {
-			m.keepMap(one)
+			within.memory.keepMap(one)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,8 @@ var retriesShapes = []behaviour{
 	{"a map that a lost run has linked comes again as it was", retryMaps},
 	{"an error behind COMMIT is no loss", retryBehind},
 	{"a Delete or a Replace of an Association that lost is run again", retryDeletes},
+	{"of deletes those of links alone are run again, RETURNING and hooks and all", retryDeletesAlone},
+	{"a map that a Transaction only reads is not touched", retryReads},
 	{"a Transaction hears of losses of the app's own statements", transactionHears},
 	{"a COMMIT of what had been aborted leaves memory as it was", transactionAborted},
 }
@@ -125,68 +128,6 @@ func retryMaps(t *testing.T, e Engine) {
 	}
 }
 
-func retryBehind(t *testing.T, e Engine) {
-	db := e.Stock(t)
-	if db.SkipDefaultTransaction {
-		t.Skip("a create that is no transaction can't be run again")
-	}
-	require.NoError(t, db.AutoMigrate(&Player{}, &Team{}))
-	var failed error
-	require.NoError(t, db.Callback().Create().After("gorm:commit_or_rollback_transaction").Register("test:outbox", func(db *gorm.DB) {
-		_ = db.AddError(failed)
-	}))
-	require.NoError(t, db.Use(m2msafe.New()))
-	for i, err := range []error{errLost{}, errHook} {
-		failed = nil
-		exec(t, db, `DELETE FROM team_players`)
-		exec(t, db, `DELETE FROM teams`)
-		exec(t, db, `DELETE FROM players`)
-		team, report := newTeam(), m2msafe.Report{}
-		require.NoError(t, db.Callback().Create().Before("gorm:commit_or_rollback_transaction").Register("test:arm", func(db *gorm.DB) {
-			if db.Statement.Table == "teams" {
-				failed = err
-			}
-		}), i)
-		require.ErrorIs(t, m2msafe.With(db, m2msafe.ReportTo(&report)).Create(team).Error, err)
-		require.Equal(t, []string{"1", "2"}, []string{tally(t, db, "teams"), tally(t, db, "players")})
-		require.Equal(t, []string{"new|a", "new|b"}, rosters(t, db, team.Players...))
-		require.Len(t, report.Created(), 2)
-	}
-}
-
-func retryDeletes(t *testing.T, e Engine) {
-	db := e.DB(t)
-	require.NoError(t, db.AutoMigrate(&Player{}, &Team{}))
-	left := 0
-	require.NoError(t, db.Callback().Delete().Before("gorm:delete").Register("test:lose", func(db *gorm.DB) {
-		if left > 0 {
-			left--
-			_ = db.AddError(errLost{})
-		}
-	}))
-	team, a, b := &Team{Name: "t"}, &Player{Name: "a"}, &Player{Name: "b"}
-	require.NoError(t, db.Create(team).Error)
-	for name, call := range map[string]func(db *gorm.DB) error{
-		"Delete":  func(db *gorm.DB) error { return db.Model(&Team{ID: team.ID}).Association("Players").Delete(b) },
-		"Replace": func(db *gorm.DB) error { return db.Model(&Team{ID: team.ID}).Association("Players").Replace(a) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			require.NoError(t, db.Model(&Team{ID: team.ID}).Association("Players").Append(a, b))
-			left = 2
-			require.NoError(t, call(db))
-			require.Zero(t, left)
-			require.Equal(t, []string{"t|a"}, rosters(t, db))
-			left = 1
-			require.ErrorIs(t, db.Transaction(call), m2msafe.ErrRetry, "it is the caller's to run again")
-			require.Zero(t, left)
-			left = 100
-			require.ErrorIs(t, call(m2msafe.With(db, m2msafe.Retries(2))), m2msafe.ErrRetry)
-			require.Equal(t, 97, left)
-			left = 0
-		})
-	}
-}
-
 func transactionHears(t *testing.T, e Engine) {
 	for name, call := range map[string]func(tx *gorm.DB) error{
 		"Exec":   func(tx *gorm.DB) error { return tx.Exec(`UPDATE teams SET name = 'x'`).Error },
@@ -239,4 +180,32 @@ func transactionAborted(t *testing.T, e Engine) {
 	}))
 	require.Equal(t, newTeam(), team)
 	require.Equal(t, "1", tally(t, db, "teams"))
+}
+
+// A map that is only read, and values that are no models' own, are left alone.
+func retryReads(t *testing.T, e Engine) {
+	db, values := teams(t, e), map[string]any{"name": "x"}
+	var others sync.WaitGroup
+	done := make(chan struct{})
+	others.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				_ = values["name"]
+			}
+		}
+	})
+	for range 50 {
+		require.ErrorIs(t, m2msafe.Transaction(t.Context(), db, func(tx *gorm.DB) error {
+			if err := tx.Model(&Team{}).Where("id = 1").Updates(values).Error; err != nil {
+				return err
+			}
+			return errHook
+		}), errHook)
+	}
+	close(done)
+	others.Wait()
+	require.Equal(t, map[string]any{"name": "x"}, values)
 }
