@@ -35,6 +35,7 @@ type (
 		Fragile   bool
 		Raw       []byte
 		At        time.Time
+		UpdatedAt time.Time
 		DeletedAt gorm.DeletedAt
 	}
 )

@@ -54,6 +54,9 @@ func markedErrors() []marking {
 		{name: "a map whose value does not fit", call: func(_ context.Context, db *gorm.DB) error {
 			return db.Model(vault(1)).Association("Plates").Append(map[string]any{"id": mark})
 		}, want: errAny, shows: true, early: true},
+		{name: "a key that the join model does not hold", call: func(_ context.Context, db *gorm.DB) error {
+			return db.Model(vault(1)).Association("Counted").Append(secrets(1))
+		}, want: errAny, shows: true, early: true},
 		{name: "pairs of an owner that is not stored", call: func(ctx context.Context, db *gorm.DB) error {
 			_, err := m2msafe.LinkPairs(ctx, db, &Vault{}, "Hooked", onePair("vault", 94, "secret", 1))
 			return err
