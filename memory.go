@@ -72,8 +72,10 @@ func (m *memory) keep(stmt *gorm.Statement, s *schema.Schema, v reflect.Value) {
 	m.keepFields(v)
 	m.seen[v.Addr().Interface()] = [2]int{from, len(m.fields)}
 	for _, rel := range s.Relationships.Relations {
-		if rel.Schema.ModelType != s.ModelType {
-			continue // GORM notes has-many relations at their other end too
+		// GORM notes has-many relations at their other end too, and those of a join table
+		// by the owner's field.
+		if rel.Schema.ModelType != s.ModelType || rel.Field.Schema.ModelType != s.ModelType {
+			continue
 		}
 		if _, zero := rel.Field.ValueOf(stmt.Context, v); !zero {
 			m.keepEach(stmt, rel.FieldSchema, rel.Field.ReflectValueOf(stmt.Context, v))

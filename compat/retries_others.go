@@ -116,6 +116,27 @@ func loses(tx *gorm.DB) error {
 	return nil
 }
 
+// The field that the relation is named by is the owner's, and behind all of the join
+// table's.
+func retryReplaces(t *testing.T, e Engine) {
+	db := e.DB(t)
+	require.NoError(t, db.AutoMigrate(&Performer{}, &Troupe{}))
+	troupe := &Troupe{Numbered: &Numbered{}, Name: "t", Players: []*Performer{{Numbered: &Numbered{}, Name: "a"}}}
+	require.NoError(t, db.Create(troupe).Error)
+	replace := func(name string) func(db *gorm.DB) error {
+		return func(db *gorm.DB) error {
+			return db.Model(&Troupe{Numbered: troupe.Numbered}).Association("Players").Replace(&Performer{Numbered: &Numbered{}, Name: name})
+		}
+	}
+	for name, call := range map[string]func(name string) error{
+		"alone":         func(name string) error { return replace(name)(db) },
+		"a Transaction": func(name string) error { return m2msafe.Transaction(t.Context(), db, replace(name)) },
+	} {
+		require.NoError(t, call(name))
+		require.Equal(t, []string{name}, rows(t, db, `SELECT p.name FROM troupe_players AS j JOIN performers AS p ON p.id = j.performer_id`))
+	}
+}
+
 func retryDeletesAlone(t *testing.T, e Engine) {
 	db := e.DB(t)
 	if db.SkipDefaultTransaction {

@@ -19,6 +19,7 @@ var retriesShapes = []behaviour{
 	{"a map that a lost run has linked comes again as it was", retryMaps},
 	{"an error behind COMMIT is no loss", retryBehind},
 	{"a Delete or a Replace of an Association that lost is run again", retryDeletes},
+	{"a Replace of a relation that is the owner's last field", retryReplaces},
 	{"of deletes those of links alone are run again, RETURNING and hooks and all", retryDeletesAlone},
 	{"a map that a Transaction only reads is not touched", retryReads},
 	{"a Transaction hears of losses of the app's own statements", transactionHears},
