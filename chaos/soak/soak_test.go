@@ -25,8 +25,8 @@ func wrong(r *Result) (list []string) {
 	return list
 }
 
-// A run of some seconds: that calls do not fail, and that lines are flat which need no
-// long time to be.
+// A run of some seconds: that calls do not fail, and that the line is flat which needs no
+// long time, and no machine of its own, to be.
 func TestShort(t *testing.T) {
 	out, err := exec.Command("bash", filepath.Join("..", "..", "testdata", "engines", "install.sh"), "mariadb").CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -40,7 +40,6 @@ func TestShort(t *testing.T) {
 				t.Logf("%s: %.4g, %.4g %s", l.Title, l.First, l.Last, l.Unit)
 			}
 			require.NotContains(t, wrong(r), "goroutines")
-			require.NotContains(t, wrong(r), "statements a call")
 		})
 	}
 }
