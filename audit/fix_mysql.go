@@ -1,0 +1,261 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func (*mysql) quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+func (m *mysql) table(t *table) string  { return m.quote(t.name) }
+func (*mysql) limit() int               { return 64 }
+
+// lax: mysqldump turns the checks off to load what it has dumped.
+func (*mysql) lax() bool { return true }
+
+func (*mysql) soften() string {
+	return "On this database the key of the living rows has a generated column, which m2msafe can't name in an upsert: with it, the full key is the better one."
+}
+
+func (*mysql) alive(c column) []string { return c.alive() }
+
+func (*mysql) lives(name string, c column) string { return c.lives(name) }
+
+// differ: InnoDB has a foreign key between texts of one collation, whatever their
+// lengths, and between integers of one size and sign.
+func (*mysql) differ(c, key *column, declared bool) string {
+	switch {
+	case c.collation != "" && key.collation != "" && c.collation != key.collation:
+		return c.collation + " for " + key.collation
+	case c.collation != "" && key.collation != "":
+		if declared || c.length >= key.length {
+			return ""
+		}
+	case mysqlBase(c.typ) == mysqlBase(key.typ):
+		return ""
+	}
+	return c.typ + " for " + key.typ
+}
+
+// mysqlBase is a type without a width or length.
+func mysqlBase(typ string) string { return sizes.ReplaceAllString(strings.ToLower(typ), "") }
+
+// compare leaves a text of an end as it is, for its index.
+func (m *mysql) compare(end, join string, of, with *column) string {
+	switch {
+	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0:
+		return end + " = " + join
+	case of.collation != "":
+		charset, _, _ := strings.Cut(of.collation, "_")
+		return end + " = CONVERT(" + join + " USING " + charset + ") COLLATE " + of.collation
+	}
+	return "CONVERT(" + end + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + join + " USING utf8mb4) COLLATE utf8mb4_bin"
+}
+
+func (m *mysql) alter(t *table, why string, what ...string) Statement {
+	return Statement{SQL: "ALTER TABLE " + m.table(t) + " " + strings.Join(what, ", "), Why: why}
+}
+
+// uncached: MariaDB remembers what a subquery said about a value, and takes values for one
+// that are equal by the column's collation, whatever the subquery compares by (10.11).
+const uncached = "optimizer_switch = 'subquery_cache=off'"
+
+// careful is what a statement with such a subquery begins with.
+func (m *mysql) careful(mixed bool) string {
+	if m.maria && mixed {
+		return "SET STATEMENT " + uncached + " FOR "
+	}
+	return ""
+}
+
+// remove needs something that tells rows apart. Where there is none the table has it for
+// the time of the fix: InnoDB numbers rows in the order in which they were inserted.
+func (m *mysql) remove(mk *maker, t *table, r removal) change {
+	kept := m.quote(mk.name(t.schema, removedPrefix+t.name))
+	columns, row := t.stored(), t.identity()
+	var c change
+	number := ""
+	copied := columns
+	if row == nil && r.pair != nil {
+		number = m.free(t, "m2msafe_row")
+		c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE"))
+		row, copied = []string{number}, append([]string{number}, columns...)
+	}
+	if row == nil {
+		row = columns
+	}
+	condition := r.where
+	if r.pair != nil {
+		quoted := make([]string, len(row))
+		for i, name := range row {
+			quoted[i] = m.quote(name)
+		}
+		condition = "(" + names(m, "", row) + ") IN (" + r.extra(m, t, quoted) + ")"
+	}
+	match := make([]string, len(row))
+	for i, name := range row {
+		match[i] = "j." + m.quote(name) + " <=> r." + m.quote(name)
+	}
+	c.fix = append(c.fix,
+		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
+		Statement{SQL: "DELETE j FROM " + m.table(t) + " AS j JOIN " + kept + " AS r ON " + strings.Join(match, " AND "), Why: r.why})
+	if number != "" {
+		c.fix = append(c.fix, m.alter(t, "it has done its work", "DROP COLUMN "+m.quote(number)))
+	}
+	c.undo = []Statement{
+		{SQL: "INSERT INTO " + m.table(t) + " (" + names(m, "", columns) + ") SELECT " + names(m, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
+		{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
+	}
+	if r.against != nil {
+		c.undo = slices.Concat(
+			[]Statement{{SQL: "SET SESSION foreign_key_checks = 0", Why: "for rows that a foreign key would refuse"}},
+			c.undo,
+			[]Statement{{SQL: "SET SESSION foreign_key_checks = 1", Why: "as it is by default"}})
+	}
+	return c
+}
+
+// free is a name that no column of the table has.
+func (*mysql) free(t *table, name string) string {
+	free := name
+	for n := 2; t.column(free) != nil; n++ {
+		free = fmt.Sprintf("%s_%d", name, n)
+	}
+	return free
+}
+
+// define is a column's definition.
+func (m *mysql) define(c column) string {
+	text := m.quote(c.name) + " " + c.typ
+	if c.collation != "" {
+		text += " COLLATE " + c.collation
+	}
+	if c.nullable {
+		return text + " NULL" + c.value + c.modify
+	}
+	return text + " NOT NULL" + c.value + c.modify
+}
+
+func (m *mysql) notNull(_ *maker, t *table, columns []string) change {
+	var set, back []string
+	for _, name := range columns {
+		c := t.column(name)
+		back = append(back, "MODIFY COLUMN "+m.define(*c))
+		c.nullable = false
+		set = append(set, "MODIFY COLUMN "+m.define(*c))
+	}
+	return change{
+		fix:  []Statement{m.alter(t, "refuses NULL; the table is written anew", set...)},
+		undo: []Statement{m.alter(t, "permits NULL again", back...)},
+	}
+}
+
+// retype leaves a default out that may be no value of the new type.
+func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
+	old := *c
+	if c.typ, c.collation = key.typ, key.collation; old.collation != "" && c.collation == "" {
+		c.value = ""
+	}
+	return change{
+		fix:  []Statement{m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(*c))},
+		undo: []Statement{m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(old))},
+	}
+}
+
+// supported are the clauses that keep foreign keys supplied with an index when one goes
+// away, and those that take them back.
+func (m *mysql) supported(mk *maker, t *table, x *index) (add, drop []string) {
+	for _, f := range t.foreign {
+		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, f.columns) }) ||
+			slices.ContainsFunc(t.indexes, func(other *index) bool { return other != x && begin(other.columns, f.columns) })
+		if begin(x.columns, f.columns) && !left {
+			name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, f.columns...)...))
+			add = append(add, "ADD INDEX "+name+" ("+names(m, "", f.columns)+")")
+			drop = append(drop, "DROP INDEX "+name)
+		}
+	}
+	return add, drop
+}
+
+// implied are the clauses that take away what the database made for a foreign key by
+// itself, and takes away by itself once another index does, and those that bring it back.
+func (m *mysql) implied(t *table, columns []string) (take, give []string) {
+	for _, f := range t.foreign {
+		for _, x := range t.indexes {
+			if !x.unique && slices.Equal(x.columns, f.columns) && begin(columns, f.columns) && (x.name == f.name || x.name == f.columns[0]) {
+				take = append(take, "DROP INDEX "+m.quote(x.name))
+				give = append(give, "ADD INDEX "+m.quote(x.name)+" ("+names(m, "", x.columns)+")")
+			}
+		}
+	}
+	return take, give
+}
+
+func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
+	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
+	add, drop := []string{}, []string{"DROP INDEX " + name}
+	why := "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew"
+	key := columns
+	if s != nil {
+		living := m.free(t, "m2msafe_living")
+		key = append(slices.Clone(columns), living)
+		add = append(add, "ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL")
+		drop = append(drop, "DROP COLUMN "+m.quote(living))
+		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart"
+	}
+	take, give := m.implied(t, columns)
+	add = append(append(add, "ADD UNIQUE INDEX "+name+" ("+names(m, "", key)+")"), take...)
+	return change{
+		fix:  []Statement{m.alter(t, why, add...)},
+		undo: []Statement{m.alter(t, "takes the key away", append(give, drop...)...)},
+	}
+}
+
+func (m *mysql) index(mk *maker, t *table, columns []string) change {
+	name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, columns...)...))
+	return change{
+		fix:  []Statement{m.alter(t, "writers go on while it is built", "ADD INDEX "+name+" ("+names(m, "", columns)+")")},
+		undo: []Statement{m.alter(t, "takes the index away", "DROP INDEX "+name)},
+	}
+}
+
+func (m *mysql) drop(mk *maker, t *table, x *index) change {
+	take, give := "DROP INDEX "+m.quote(x.name), "ADD UNIQUE INDEX "+m.quote(x.name)+" ("+names(m, "", x.columns)+")"
+	if x.primary {
+		take, give = "DROP PRIMARY KEY", "ADD PRIMARY KEY ("+names(m, "", x.columns)+")"
+	}
+	if slices.Contains(x.columns, "") {
+		return cannot("It is made of a part of a column, or of an expression: what takes it away and brings it back has to be written by hand.")
+	}
+	add, drop := m.supported(mk, t, x)
+	return change{
+		fix:  []Statement{m.alter(t, "takes "+x.name+" away", append(add, take)...)},
+		undo: []Statement{m.alter(t, "makes "+x.name+" as it was", append([]string{give}, drop...)...)},
+	}
+}
+
+// undefer: there are no deferrable constraints.
+func (m *mysql) undefer(*maker, *table, *index) change { return change{} }
+
+// validate: there are no constraints that are not.
+func (m *mysql) validate(*maker, *table, *foreignKey) change { return change{} }
+
+func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
+	if e.to.foreignless != "" {
+		return cannot(e.to.foreignless)
+	}
+	name := m.quote(mk.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
+	add := []string{"ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(m, "", e.columns) + ") REFERENCES " + m.table(e.to) + " (" + names(m, "", e.references) + ")" + action}
+	drop := []string{"DROP FOREIGN KEY " + name}
+	led := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, e.columns) })
+	if !t.led(e.columns) && !led {
+		index := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, e.columns...)...))
+		t.planned.indexed = append(t.planned.indexed, e.columns)
+		add = append([]string{"ADD INDEX " + index + " (" + names(m, "", e.columns) + ")"}, add...)
+		drop = append(drop, "DROP INDEX "+index)
+	}
+	return change{
+		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew", add...)},
+		undo: []Statement{m.alter(t, "takes the foreign key away", drop...)},
+	}
+}
