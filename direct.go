@@ -89,9 +89,8 @@ func conditioned(stmt *gorm.Statement) bool {
 // direct links, if one statement can.
 func (l *links) direct() (linked bool, err error) {
 	owner := l.db.Statement.ReflectValue
-	err = l.planned()
 	var unread *LinkError
-	if inside(l.db) && errors.As(err, &unread) && unread.Err == nil {
+	if err = l.planned(); inside(l.db) && errors.As(err, &unread) && unread.Err == nil {
 		return false, err // the catalogue could not be read, and nothing can in that transaction
 	}
 	if err != nil || l.plan.indirect != "" || l.hooked() ||
