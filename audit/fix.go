@@ -105,6 +105,8 @@ type removal struct {
 	pair  []string
 	soft  *soft
 	why   string
+	// against are foreign keys that the rows are in the way of.
+	against []*foreignKey
 }
 
 // extra is the condition of the rows that are too many, given what tells rows apart:

@@ -136,17 +136,11 @@ func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
 
 // supported are the clauses that keep foreign keys supplied with an index when one goes
 // away, and those that take them back.
-func (m *mysql) supported(mk *maker, t *table, gone []string) (add, drop []string) {
+func (m *mysql) supported(mk *maker, t *table, x *index) (add, drop []string) {
 	for _, f := range t.foreign {
-		if len(gone) < len(f.columns) || !slices.Equal(gone[:len(f.columns)], f.columns) {
-			continue
-		}
-		supports := func(columns []string) bool {
-			return len(columns) >= len(f.columns) && slices.Equal(columns[:len(f.columns)], f.columns)
-		}
-		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return supports(c) && !slices.Equal(c, gone) }) ||
-			slices.ContainsFunc(t.indexes, func(x *index) bool { return supports(x.columns) && !slices.Equal(x.columns, gone) })
-		if !left {
+		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, f.columns) }) ||
+			slices.ContainsFunc(t.indexes, func(other *index) bool { return other != x && begin(other.columns, f.columns) })
+		if begin(x.columns, f.columns) && !left {
 			name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, f.columns...)...))
 			add = append(add, "ADD INDEX "+name+" ("+names(m, "", f.columns)+")")
 			drop = append(drop, "DROP INDEX "+name)
@@ -157,7 +151,6 @@ func (m *mysql) supported(mk *maker, t *table, gone []string) (add, drop []strin
 
 func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
 	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
-	t.planned.indexed = append(t.planned.indexed, columns)
 	if s == nil {
 		return change{
 			fix:  []Statement{m.alter(t, "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew", "ADD UNIQUE INDEX "+name+" ("+names(m, "", columns)+")")},
@@ -175,7 +168,6 @@ func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
 
 func (m *mysql) index(mk *maker, t *table, columns []string) change {
 	name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, columns...)...))
-	t.planned.indexed = append(t.planned.indexed, columns)
 	return change{
 		fix:  []Statement{m.alter(t, "writers go on while it is built", "ADD INDEX "+name+" ("+names(m, "", columns)+")")},
 		undo: []Statement{m.alter(t, "takes the index away", "DROP INDEX "+name)},
@@ -190,7 +182,7 @@ func (m *mysql) drop(mk *maker, t *table, x *index) change {
 	if slices.Contains(x.columns, "") {
 		return cannot("It is made of a part of a column, or of an expression: what takes it away and brings it back has to be written by hand.")
 	}
-	add, drop := m.supported(mk, t, x.columns)
+	add, drop := m.supported(mk, t, x)
 	return change{
 		fix:  []Statement{m.alter(t, "takes "+x.name+" away", append(add, take)...)},
 		undo: []Statement{m.alter(t, "makes "+x.name+" as it was", append([]string{give}, drop...)...)},
@@ -210,7 +202,7 @@ func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
 	name := m.quote(mk.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	add := []string{"ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(m, "", e.columns) + ") REFERENCES " + m.table(e.to) + " (" + names(m, "", e.references) + ")" + action}
 	drop := []string{"DROP FOREIGN KEY " + name}
-	led := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return slices.Equal(c[:min(len(c), len(e.columns))], e.columns) })
+	led := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, e.columns) })
 	if !t.led(e.columns) && !led {
 		index := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, e.columns...)...))
 		t.planned.indexed = append(t.planned.indexed, e.columns)
