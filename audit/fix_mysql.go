@@ -38,11 +38,17 @@ func (*mysql) differ(c, key *column, declared bool) string {
 // mysqlBase is a type without a width or length.
 func mysqlBase(typ string) string { return sizes.ReplaceAllString(strings.ToLower(typ), "") }
 
-func (m *mysql) compare(a, b string, of, with *column) string {
-	if of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0 {
-		return a + " = " + b
+// compare leaves a text of an end as it is, for its index; and because MariaDB 10.11 takes
+// the end's own collation in a NOT EXISTS, whatever is said there.
+func (m *mysql) compare(end, join string, of, with *column) string {
+	switch {
+	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0:
+		return end + " = " + join
+	case of.collation != "":
+		charset, _, _ := strings.Cut(of.collation, "_")
+		return end + " = CONVERT(" + join + " USING " + charset + ") COLLATE " + of.collation
 	}
-	return "CONVERT(" + a + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + b + " USING utf8mb4) COLLATE utf8mb4_bin"
+	return "CONVERT(" + end + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + join + " USING utf8mb4) COLLATE utf8mb4_bin"
 }
 
 func (m *mysql) alter(t *table, why string, what ...string) Statement {
@@ -149,20 +155,37 @@ func (m *mysql) supported(mk *maker, t *table, x *index) (add, drop []string) {
 	return add, drop
 }
 
-func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
-	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
-	if s == nil {
-		return change{
-			fix:  []Statement{m.alter(t, "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew", "ADD UNIQUE INDEX "+name+" ("+names(m, "", columns)+")")},
-			undo: []Statement{m.alter(t, "takes the key away", "DROP INDEX "+name)},
+// implied are the clauses that take away what the database made for a foreign key by
+// itself, and takes away by itself once another index does, and those that bring it back.
+func (m *mysql) implied(t *table, columns []string) (take, give []string) {
+	for _, f := range t.foreign {
+		for _, x := range t.indexes {
+			if !x.unique && slices.Equal(x.columns, f.columns) && begin(columns, f.columns) && (x.name == f.name || x.name == f.columns[0]) {
+				take = append(take, "DROP INDEX "+m.quote(x.name))
+				give = append(give, "ADD INDEX "+m.quote(x.name)+" ("+names(m, "", x.columns)+")")
+			}
 		}
 	}
-	living := m.free(t, "m2msafe_living")
+	return take, give
+}
+
+func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
+	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
+	add, drop := []string{}, []string{"DROP INDEX " + name}
+	why := "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew"
+	key := columns
+	if s != nil {
+		living := m.free(t, "m2msafe_living")
+		key = append(slices.Clone(columns), living)
+		add = append(add, "ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL")
+		drop = append(drop, "DROP COLUMN "+m.quote(living))
+		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart"
+	}
+	take, give := m.implied(t, columns)
+	add = append(append(add, "ADD UNIQUE INDEX "+name+" ("+names(m, "", key)+")"), take...)
 	return change{
-		fix: []Statement{m.alter(t, "1 in living rows and NULL in deleted ones, which no key keeps apart",
-			"ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL",
-			"ADD UNIQUE INDEX "+name+" ("+names(m, "", append(slices.Clone(columns), living))+")")},
-		undo: []Statement{m.alter(t, "takes the key away", "DROP INDEX "+name, "DROP COLUMN "+m.quote(living))},
+		fix:  []Statement{m.alter(t, why, add...)},
+		undo: []Statement{m.alter(t, "takes the key away", append(give, drop...)...)},
 	}
 }
 

@@ -46,7 +46,7 @@ func Rules(r *audit.Report) []string {
 	return all
 }
 
-// RoundTrip: the defects are found, exactly these and of so manything rows; mended they are
+// RoundTrip: the defects are found, exactly these and of so many rows; mended they are
 // gone; and what takes it back brings each row back, and the findings.
 func RoundTrip(t *testing.T, db *sql.DB, kind string, o audit.Options, want []string, rows []int64) {
 	t.Helper()

@@ -55,12 +55,12 @@ var keyDefects = []defect{
 		want: []string{"copied-unique-key group_id"}, rows: []int64{anything},
 	}, {
 		name: "a key on one end, and one on the pair",
-		made: []string{"CREATE TABLE user_groups (" + user + " UNIQUE, " + group + ", PRIMARY KEY (user_id, group_id))", back,
+		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", PRIMARY KEY (user_id, group_id), UNIQUE (user_id))", back,
 			"INSERT INTO user_groups VALUES (1, 1), (2, 1)"},
 		want: []string{"copied-unique-key user_id"}, rows: []int64{anything},
 	}, {
 		name: "the pair in two keys",
-		made: []string{"CREATE TABLE user_groups (" + user + " UNIQUE, " + group + " UNIQUE)",
+		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", UNIQUE (user_id), UNIQUE (group_id))",
 			"INSERT INTO user_groups VALUES (1, 1), (2, 2)"},
 		want: []string{"copied-unique-key user_id", "copied-unique-key group_id"}, rows: []int64{anything, anything},
 	}, {
