@@ -106,6 +106,7 @@ type removal struct {
 	pair  []string
 	soft  *soft
 	why   string
+	mixed bool // the condition compares columns of different types
 	// against are foreign keys that the rows are in the way of.
 	against []*foreignKey
 }

@@ -38,8 +38,7 @@ func (*mysql) differ(c, key *column, declared bool) string {
 // mysqlBase is a type without a width or length.
 func mysqlBase(typ string) string { return sizes.ReplaceAllString(strings.ToLower(typ), "") }
 
-// compare leaves a text of an end as it is, for its index; and because MariaDB 10.11 takes
-// the end's own collation in a NOT EXISTS, whatever is said there.
+// compare leaves a text of an end as it is, for its index.
 func (m *mysql) compare(end, join string, of, with *column) string {
 	switch {
 	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0:
@@ -53,6 +52,18 @@ func (m *mysql) compare(end, join string, of, with *column) string {
 
 func (m *mysql) alter(t *table, why string, what ...string) Statement {
 	return Statement{SQL: "ALTER TABLE " + m.table(t) + " " + strings.Join(what, ", "), Why: why}
+}
+
+// uncached: MariaDB remembers what a subquery said about a value, and takes values for one
+// that are equal by the column's collation, whatever the subquery compares by (10.11).
+const uncached = "optimizer_switch = 'subquery_cache=off'"
+
+// careful is what a statement with such a subquery begins with.
+func (m *mysql) careful(mixed bool) string {
+	if m.maria && mixed {
+		return "SET STATEMENT " + uncached + " FOR "
+	}
+	return ""
 }
 
 // remove needs something that tells rows apart. Where there is none the table has it for
@@ -84,7 +95,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 		match[i] = "j." + m.quote(name) + " <=> r." + m.quote(name)
 	}
 	c.fix = append(c.fix,
-		Statement{SQL: "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
+		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
 		Statement{SQL: "DELETE j FROM " + m.table(t) + " AS j JOIN " + kept + " AS r ON " + strings.Join(match, " AND "), Why: r.why})
 	if number != "" {
 		c.fix = append(c.fix, m.alter(t, "it has done its work", "DROP COLUMN "+m.quote(number)))

@@ -38,6 +38,9 @@ func (a *audit) removeDangling(j *join, ends ...bool) change {
 			r.where += " OR "
 		}
 		r.where += "(" + dangles(a.engine, j.t, e) + ")"
+		for n, c := range e.columns {
+			r.mixed = r.mixed || a.engine.differ(j.t.column(c), e.to.column(e.references[n]), e.foreign != nil) != ""
+		}
 		if e.foreign != nil {
 			r.against = append(r.against, e.foreign)
 		}
