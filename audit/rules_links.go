@@ -39,7 +39,8 @@ func (a *audit) removeDangling(j *join, ends ...bool) change {
 		}
 		r.where += "(" + dangles(a.engine, j.t, e) + ")"
 		for n, c := range e.columns {
-			r.mixed = r.mixed || a.engine.differ(j.t.column(c), e.to.column(e.references[n]), e.foreign != nil) != ""
+			key := e.to.column(e.references[n])
+			r.mixed = r.mixed || key != nil && a.engine.differ(j.t.column(c), key, e.foreign != nil) != ""
 		}
 		if e.foreign != nil {
 			r.against = append(r.against, e.foreign)
