@@ -7,3 +7,5 @@ import (
 )
 
 func TestDefects(t *testing.T) { audittest.Defects(t, "postgres", database) }
+
+func TestSound(t *testing.T) { audittest.Sound(t, "postgres", database) }

@@ -9,3 +9,7 @@ import (
 func TestDefectsMariaDB(t *testing.T) { audittest.Defects(t, "mysql", openMariaDB) }
 
 func TestDefectsSQLite(t *testing.T) { audittest.Defects(t, "sqlite", openSQLite) }
+
+func TestSoundMariaDB(t *testing.T) { audittest.Sound(t, "mysql", openMariaDB) }
+
+func TestSoundSQLite(t *testing.T) { audittest.Sound(t, "sqlite", openSQLite) }
