@@ -113,7 +113,13 @@ func (a *audit) reverse(j *join) []found {
 		f.Title = "No index begins with " + quoted(e.columns)
 		f.Story = fmt.Sprintf("Finding the links of one row of %s reads the whole table, and so does the database each time that such a row is deleted or its key changes. "+
 			"From %s the links are found by an index.", e.name(), j.ends[1-i].name())
-		f.mend = func() change { return a.addIndex(j.t, e.columns) }
+		f.mend = func() change {
+			c := a.addIndex(j.t, e.columns)
+			if c.fix == nil {
+				return cannot("A fix above makes one that does.")
+			}
+			return c
+		}
 		all = append(all, f)
 	}
 	return all
