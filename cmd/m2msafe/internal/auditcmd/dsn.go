@@ -28,6 +28,10 @@ const (
 // connectLimit bounds the connection: a wrong address should not cost minutes.
 const connectLimit = 15 * time.Second
 
+// DSNEnv names the environment variable that stands in for a DSN: an argument is seen by
+// everybody who may list the processes.
+const DSNEnv = "M2MSAFE_AUDIT_DSN"
+
 // Forms is what a DSN can be, for people.
 const Forms = `postgres://user@host/database or "host=… dbname=…"; ` +
 	`user:password@tcp(host:3306)/database or mysql://user@host/database; a SQLite file's path or file: URL`
