@@ -166,7 +166,7 @@ func wide(t *audit.JoinTable, m marks) diagram {
 		}
 		bottom := d.end(e, m.ends[i], x, 1, side, 19)
 		y := 1 + headHeight + boxPadding + (rows*lineHeight)/2 - 2
-		d.way(e, fmt.Sprintf("M%d %dL%d %d", from, y, to, y), arrow(to, y, 1-2*i))
+		d.way(e, m.ways[i], fmt.Sprintf("M%d %dL%d %d", from, y, to, y), arrow(to, y, 1-2*i))
 		ways := m.ways[i]
 		if len(ways) == 0 {
 			d.say(way(e), middleOf, y-8, "middle")
@@ -201,7 +201,7 @@ func narrow(t *audit.JoinTable, m marks) diagram {
 		if !up {
 			head = fmt.Sprintf("M%d %dl-5 -9h10z", x, to)
 		}
-		d.way(t.Ends[i], fmt.Sprintf("M%d %dL%d %d", x, from, x, to), head)
+		d.way(t.Ends[i], m.ways[i], fmt.Sprintf("M%d %dL%d %d", x, from, x, to), head)
 		if len(m.ways[i]) == 0 {
 			d.say(way(t.Ends[i]), x+14, y+24, "start")
 		}
@@ -226,7 +226,6 @@ func (d *diagram) join(t *audit.JoinTable, m marks, x, y, w int) int {
 	y += headHeight
 	d.Lines = append(d.Lines, path{"rule", fmt.Sprintf("M%d %dh%d", x, y, w)})
 	y += boxPadding
-	wide := d.Class == "wide"
 	for n := range max(len(t.Ends[0].Columns), len(t.Ends[1].Columns)) {
 		for i, e := range t.Ends {
 			if n >= len(e.Columns) {
@@ -240,7 +239,6 @@ func (d *diagram) join(t *audit.JoinTable, m marks, x, y, w int) int {
 		}
 		y += lineHeight
 	}
-	_ = wide
 	d.Lines = append(d.Lines, path{"rule", fmt.Sprintf("M%d %dh%d", x, y, w)})
 	y += 6
 	for _, mark := range m.join {
@@ -274,10 +272,13 @@ func (d *diagram) end(e audit.End, marks []mark, x, y, w, most int) int {
 }
 
 // way draws the line to an end: dashed where the database does not know of it.
-func (d *diagram) way(e audit.End, line, head string) {
+func (d *diagram) way(e audit.End, marks []mark, line, head string) {
 	class := "edge"
 	if !e.Declared {
 		class = "edge missing"
+		if len(marks) > 0 {
+			class += " " + marks[0].severity.String()
+		}
 	}
 	d.Lines = append(d.Lines, path{class, line})
 	if e.Declared {

@@ -3,6 +3,7 @@ package auditcmd
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/m2msafe/m2msafe/audit"
@@ -39,12 +40,24 @@ func (m *migration) plain(steps []step, undo bool) string {
 		if len(todo) == 0 {
 			continue
 		}
-		out.WriteString("\n" + about(s))
-		if s.solo || len(todo) == 1 || m.kind == mysqlKind {
-			out.WriteString(statements(todo))
+		out.WriteString("\n" + about(s) + m.transactions(todo))
+	}
+	return out.String()
+}
+
+// transactions are statements with a transaction around those that can be in one, where
+// the database has them for such statements.
+func (m *migration) transactions(todo []audit.Statement) string {
+	if m.kind == mysqlKind {
+		return statements(todo)
+	}
+	var out strings.Builder
+	for _, part := range parts(todo) {
+		if len(part) == 1 {
+			out.WriteString(statement(part[0]))
 			continue
 		}
-		out.WriteString("BEGIN;\n" + statements(todo) + "COMMIT;\n")
+		out.WriteString("BEGIN;\n" + statements(part) + "COMMIT;\n")
 	}
 	return out.String()
 }
@@ -67,53 +80,64 @@ func (m *migration) goose(steps []step) ([]file, error) {
 			if len(direction.todo) == 0 {
 				out.WriteString(nothing(m.kind, s))
 			}
-			for _, st := range direction.todo {
-				text, err := gooseStatement(st)
-				if err != nil {
-					return nil, err
-				}
-				out.WriteString(text)
+			text, err := m.gooseStatements(s, direction.todo)
+			if err != nil {
+				return nil, err
 			}
+			out.WriteString(text)
 		}
 		files = append(files, file{m.name(i, ""), out.String()})
 	}
 	return files, nil
 }
 
-// gooseStatement is a statement that goose reads as one. It takes a semicolon at the end
-// of a line, or before a comment, for the end, unless it is told where that is.
-func gooseStatement(s audit.Statement) (string, error) {
-	if strings.Contains(s.SQL, "+goose") {
-		return "", fmt.Errorf("goose would take a part of a statement for its own annotation; use another --fix-format: %s", comment(s.SQL))
+// gooseStatements are statements that goose reads as such. It takes a semicolon at the
+// end of a line, or before a comment, for an end, unless it is told where that is; what it
+// is told to be one statement is sent as one, by one connection.
+func (m *migration) gooseStatements(s step, todo []audit.Statement) (string, error) {
+	var out strings.Builder
+	for _, st := range todo {
+		if strings.Contains(st.SQL, "+goose") {
+			return "", fmt.Errorf("goose would take a part of a statement for its own annotation; use another --fix-format: %s", comment(st.SQL))
+		}
+		text := statement(st)
+		if !s.script && (strings.ContainsAny(st.SQL, ";\n") || strings.Contains(st.SQL, "--")) {
+			text = gooseOne(text)
+		}
+		out.WriteString(text)
 	}
-	text := "-- " + comment(s.Why) + "\n" + s.SQL + ";\n"
-	if strings.ContainsAny(s.SQL, ";\n") || strings.Contains(s.SQL, "--") {
-		text = "-- +goose StatementBegin\n" + text + "-- +goose StatementEnd\n"
+	if s.script && len(todo) > 0 {
+		return gooseOne(m.transactions(todo)), nil
 	}
-	return text, nil
+	return out.String(), nil
+}
+
+func gooseOne(text string) string {
+	return "-- +goose StatementBegin\n" + text + "-- +goose StatementEnd\n"
 }
 
 // migrate is two files a step, as golang-migrate's MIGRATIONS.md has it. On PostgreSQL a
 // file is sent as it is, so that a statement that can't be in a transaction needs one of
-// its own. SQLite's driver makes the transaction itself.
+// its own. SQLite's driver makes the transaction itself, if it is not told to let it be.
 func (m *migration) migrate(steps []step) ([]file, error) {
 	var files []file
+	bare := m.kind == postgresKind || m.kind == sqliteKind && slices.ContainsFunc(steps, func(s step) bool { return s.solo })
 	for i, s := range steps {
 		for _, direction := range []struct {
 			name string
 			todo []audit.Statement
 		}{{".up", s.up}, {".down", s.down}} {
 			text := about(s)
-			if s.solo && m.kind == sqliteKind {
+			if bare && m.kind == sqliteKind {
 				text += "-- Needs x-no-tx-wrap=true in the database's URL.\n"
 			}
 			switch {
 			case len(direction.todo) == 0:
 				text += nothing(m.kind, s)
-			case s.solo, len(direction.todo) == 1, m.kind != postgresKind:
-				text += statements(direction.todo)
+			case bare:
+				text += m.transactions(direction.todo)
 			default:
-				text += "BEGIN;\n" + statements(direction.todo) + "COMMIT;\n"
+				text += statements(direction.todo)
 			}
 			files = append(files, file{m.name(i, direction.name), text})
 		}

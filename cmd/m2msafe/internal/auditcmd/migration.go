@@ -107,7 +107,7 @@ func (m *migration) files(steps []step) ([]file, error) {
 
 // write writes the migration, and returns the paths of its files.
 func (m *migration) write(findings []audit.Finding) (paths []string, err error) {
-	steps := stepsOf(findings)
+	steps := stepsOf(m.kind, findings)
 	if m.format != "sql" {
 		if err := m.unused(len(steps)); err != nil {
 			return nil, err

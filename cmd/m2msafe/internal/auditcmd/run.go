@@ -43,6 +43,7 @@ type Command struct {
 	Width    int  // of the terminal
 	Color    bool // on standard output
 	Progress func(done, all int, table string)
+	Looked   func() // is called when the database has been asked, before anything is printed
 	Now      func() time.Time
 
 	run func(context.Context, *sql.DB, string, audit.Options) (*audit.Report, error)
@@ -68,7 +69,7 @@ func (c *Command) Run(ctx context.Context, stdout, stderr io.Writer) int {
 	return ExitClean
 }
 
-func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (_ *audit.Report, err error) {
+func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (*audit.Report, error) {
 	if c.DSN == "" {
 		return nil, fmt.Errorf("no DSN: give one, or set %s\na DSN is: %s", DSNEnv, Forms)
 	}
@@ -79,24 +80,26 @@ func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (_ *audit
 	}
 	var m *migration
 	if c.Fix != "" {
+		var err error
 		if m, err = newMigration(c.Fix, c.FixFormat, c.Now()); err != nil {
 			return nil, err
 		}
 	}
-	var page *os.File
 	if c.HTML != "" {
-		// Opened first: a report of ten minutes' work should find its file.
-		if page, err = os.OpenFile(c.HTML, os.O_WRONLY|os.O_CREATE, 0o644); err != nil { // #nosec G302 G304 -- the user's own path, and no secret
+		// Before the work: a report of ten minutes should find its file.
+		if err := writable(c.HTML); err != nil {
 			return nil, fmt.Errorf("--html: %w", err)
 		}
-		defer func() { err = errors.Join(err, page.Close()) }()
 	}
 	report, err := c.look(ctx, m)
+	if c.Looked != nil {
+		c.Looked()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if page != nil {
-		if err := errors.Join(page.Truncate(0), writeHTML(page, report, c.Now())); err != nil {
+	if c.HTML != "" {
+		if err := c.page(report); err != nil {
 			return nil, fmt.Errorf("--html: %w", err)
 		}
 	}
@@ -135,6 +138,30 @@ func (c *Command) look(ctx context.Context, m *migration) (*audit.Report, error)
 		report.Unseen[i].Reason = s.clean(report.Unseen[i].Reason)
 	}
 	return report, nil
+}
+
+// writable says whether a file can be written, and leaves it as it was.
+func writable(path string) error {
+	_, before := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644) // #nosec G302 G304 -- the user's own path, and no secret
+	if err != nil {
+		return err
+	}
+	err = file.Close()
+	if errors.Is(before, os.ErrNotExist) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// page writes the report as a page, in the place of an older one.
+func (c *Command) page(r *audit.Report) (err error) {
+	file, err := os.Create(c.HTML)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return writeHTML(file, r, c.Now())
 }
 
 // fix writes the migration, and says on standard error what it has written.

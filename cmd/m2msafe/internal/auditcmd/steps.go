@@ -7,25 +7,31 @@ import (
 	"github.com/m2msafe/m2msafe/audit"
 )
 
-// step is a part of the mending that is done or not: a transaction, or a statement
-// that can't be in one. Its up and down are of the same kind.
+// step is a part of the mending that is done or not: a transaction, or what can't be in
+// one. Its up and down are of the same kind.
 type step struct {
 	finding *audit.Finding
 	part    int // of the finding's steps, from 1
 	parts   int
 	solo    bool
-	up      []audit.Statement
-	down    []audit.Statement
+	// script says that the statements belong to one connection, which those that stand
+	// alone set up for the others, as SQLite's PRAGMAs do.
+	script bool
+	up     []audit.Statement
+	down   []audit.Statement
 }
 
 // stepsOf is the mending of all findings, in their order: a fix counts on those before
 // it. The downs of the steps, from the last to the first, take it back. What two findings
 // need is not done in one transaction: the locks of the first would be kept meanwhile.
-func stepsOf(findings []audit.Finding) []step {
+func stepsOf(kind string, findings []audit.Finding) []step {
 	var steps []step
 	for i := range findings {
 		f := &findings[i]
 		of := findingSteps(f.Fix, f.Undo)
+		if kind == sqliteKind && slices.ContainsFunc(slices.Concat(f.Fix, f.Undo), alone) {
+			of = []step{{solo: true, script: true, up: f.Fix, down: f.Undo}}
+		}
 		for part := range of {
 			of[part].finding, of[part].part, of[part].parts = f, part+1, len(of)
 		}
