@@ -270,7 +270,7 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 			}
 			before := findings()
 			require.NotEmpty(t, before)
-			m, err := newMigration(filepath.Join(dir, "1_fix.sql"), format, morning)
+			m, err := newMigration(filepath.Join(dir, "001_fix.sql"), format, morning)
 			require.NoError(t, err)
 			m.kind = sqliteKind
 			paths, err := m.write(before)

@@ -125,7 +125,7 @@ func rows(n int64, estimated bool) string {
 func overview(p show.Palette, r *audit.Report, width int) string {
 	const severityWidth, rowsWidth, padding = 8, 11, 8
 	rest := width - severityWidth - rowsWidth - padding
-	tableWidth := 0
+	tableWidth := len("table")
 	for _, f := range r.Findings {
 		tableWidth = max(tableWidth, text.StringWidth(show.Visible(f.Table, false)))
 	}
@@ -183,7 +183,7 @@ func verdict(p show.Palette, r *audit.Report, width int) string {
 		}
 		line := show.Plural(len(r.Findings), "finding") + ": " + counts(r) + "."
 		if mendable > 0 {
-			line += " --fix FILE writes the SQL that mends them, and the SQL that takes it back."
+			line += " --fix FILE writes the SQL that mends, and the SQL that takes it back."
 		}
 		return show.Wrap(line, width)
 	case len(r.Unseen) > 0:
