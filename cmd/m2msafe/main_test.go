@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -63,13 +64,19 @@ func sqliteDatabase(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("sqlite DATABASE FILE...")
 	}
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: ts.MkAbs(args[0])}).EscapedPath())
-	ts.Check(err)
-	defer func() { ts.Check(db.Close()) }()
 	for _, file := range args[1:] {
-		_, err := db.Exec(ts.ReadFile(file))
-		ts.Check(err)
+		ts.Check(runSQLite(ts.MkAbs(args[0]), ts.ReadFile(file)))
 	}
+}
+
+func runSQLite(file, statements string) (err error) {
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: file}).EscapedPath())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.Exec(statements)
+	return err
 }
 
 // output cancels a context once a text was written to it.

@@ -19,12 +19,16 @@ const chromiumEnv = "M2MSAFE_CHROMIUM"
 // browser is a page of a headless Chromium, which is spoken to by the DevTools protocol
 // over a pipe: no port, no driver.
 type browser struct {
-	t       *testing.T
+	t *testing.T
+	*conversation
+}
+
+type conversation struct {
 	to      *os.File
 	from    *bufio.Reader
 	session string
 	last    int
-	events  []event
+	events  []event // since the page was opened
 }
 
 type event struct {
@@ -59,7 +63,7 @@ func startBrowser(t *testing.T) *browser {
 	require.NoError(t, cmd.Start())
 	require.NoError(t, theirs.Close())
 	require.NoError(t, answers.Close())
-	b := &browser{t: t, to: to, from: bufio.NewReaderSize(from, 1<<20)}
+	b := &browser{t, &conversation{to: to, from: bufio.NewReaderSize(from, 1<<20)}}
 	t.Cleanup(func() {
 		b.session = ""
 		b.call("Browser.close", nil, nil)
@@ -77,6 +81,9 @@ func startBrowser(t *testing.T) *browser {
 	}
 	return b
 }
+
+// of is the browser for a subtest.
+func (b *browser) of(t *testing.T) *browser { return &browser{t, b.conversation} }
 
 // call waits for the answer, and keeps the events that come before it.
 func (b *browser) call(method string, params, result any) {
@@ -164,4 +171,27 @@ func (b *browser) picture() []byte {
 	png, err := base64.StdEncoding.DecodeString(answer.Data)
 	require.NoError(b.t, err)
 	return png
+}
+
+// requests are the addresses that the page has asked for, itself among them.
+func (b *browser) requests() (all []string) {
+	for _, e := range b.events {
+		if e.Method == "Network.requestWillBeSent" {
+			var sent struct{ Request struct{ URL string } }
+			require.NoError(b.t, json.Unmarshal(e.Params, &sent))
+			all = append(all, sent.Request.URL)
+		}
+	}
+	return all
+}
+
+// complaints are what the browser, or the page, has written to the console.
+func (b *browser) complaints() (all []string) {
+	for _, e := range b.events {
+		switch e.Method {
+		case "Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled":
+			all = append(all, string(e.Params))
+		}
+	}
+	return all
 }

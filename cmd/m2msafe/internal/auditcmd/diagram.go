@@ -68,7 +68,7 @@ func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
 				text = "not validated"
 			}
 		case audit.DanglingLinks:
-			text = "points at nothing"
+			text = "dangling links"
 		case audit.KeyTypesDiffer:
 			text = "types differ"
 		}
@@ -94,7 +94,7 @@ func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
 		case audit.SoftDeleteNoKey:
 			text = "living pairs not unique"
 		case audit.SoftDeleteFullKey:
-			text = "key takes deleted links too"
+			text = "key covers deleted links"
 		case audit.DuplicatePairs:
 			text = "duplicate pairs"
 		case audit.NoReverseIndex:
@@ -143,6 +143,8 @@ const (
 	lineHeight = 18
 	headHeight = 32
 	boxPadding = 12
+	nameWidth  = 8 // of a character, in pixels, rounded up
+	markWidth  = 8
 )
 
 // diagrams are the wide one and the narrow one, of which a page shows that which fits.
@@ -153,7 +155,7 @@ func diagrams(t *audit.JoinTable, r *audit.Report) []diagram {
 
 // wide has the ends to the left and right of the join table.
 func wide(t *audit.JoinTable, m marks) diagram {
-	const side, middle, gap = 160, 220, 130
+	const side, middle, gap = 160, 240, 130
 	d := diagram{Class: "wide", Width: 2*side + middle + 2*gap, Label: describe(t, m)}
 	rows := max(len(t.Ends[0].Columns), len(t.Ends[1].Columns))
 	d.Height = d.join(t, m, 1+side+gap, 1, middle-2)
@@ -164,7 +166,7 @@ func wide(t *audit.JoinTable, m marks) diagram {
 			x, from, to = d.Width-side-1, 1+side+gap+middle-2, d.Width-side-1
 			middleOf = (from + to) / 2
 		}
-		bottom := d.end(e, m.ends[i], x, 1, side, 19)
+		bottom := d.end(e, m.ends[i], x, 1, side)
 		y := 1 + headHeight + boxPadding + (rows*lineHeight)/2 - 2
 		d.way(e, m.ways[i], fmt.Sprintf("M%d %dL%d %d", from, y, to, y), arrow(to, y, 1-2*i))
 		ways := m.ways[i]
@@ -172,7 +174,7 @@ func wide(t *audit.JoinTable, m marks) diagram {
 			d.say(way(e), middleOf, y-8, "middle")
 		}
 		for n, mark := range ways {
-			class, text := mark.show(20)
+			class, text := mark.show(gap / markWidth)
 			at := y - 8
 			if n > 0 {
 				at = y + 1 + 15*n
@@ -190,7 +192,7 @@ func wide(t *audit.JoinTable, m marks) diagram {
 func narrow(t *audit.JoinTable, m marks) diagram {
 	const width, x = 320, 40
 	d := diagram{Class: "narrow", Width: width, Label: describe(t, m)}
-	y := d.end(t.Ends[0], m.ends[0], 1, 1, width-2, 38)
+	y := d.end(t.Ends[0], m.ends[0], 1, 1, width-2)
 	connect := func(i int, up bool) {
 		height := 40 + 15*max(0, len(m.ways[i])-1)
 		from, to := y+height, y
@@ -206,7 +208,7 @@ func narrow(t *audit.JoinTable, m marks) diagram {
 			d.say(way(t.Ends[i]), x+14, y+24, "start")
 		}
 		for n, mark := range m.ways[i] {
-			class, text := mark.show(36)
+			class, text := mark.show((width - x - 14) / markWidth)
 			d.Texts = append(d.Texts, label{class, "start", text, x + 14, y + 24 + 15*n})
 		}
 		y += height
@@ -214,13 +216,13 @@ func narrow(t *audit.JoinTable, m marks) diagram {
 	connect(0, true)
 	y = d.join(t, m, 1, y, width-2)
 	connect(1, false)
-	d.Height = d.end(t.Ends[1], m.ends[1], 1, y, width-2, 38) + 1
+	d.Height = d.end(t.Ends[1], m.ends[1], 1, y, width-2) + 1
 	return d
 }
 
 // join draws the join table, and returns where it ends.
 func (d *diagram) join(t *audit.JoinTable, m marks, x, y, w int) int {
-	most := (w - 2*boxPadding) * 10 / 75
+	most := (w - 2*boxPadding) / nameWidth
 	top := y
 	d.Texts = append(d.Texts, label{"table", "start", shorten(t.Name, most), x + boxPadding, y + 21})
 	y += headHeight
@@ -242,7 +244,7 @@ func (d *diagram) join(t *audit.JoinTable, m marks, x, y, w int) int {
 	d.Lines = append(d.Lines, path{"rule", fmt.Sprintf("M%d %dh%d", x, y, w)})
 	y += 6
 	for _, mark := range m.join {
-		class, text := mark.show(w / 7)
+		class, text := mark.show((w - 2*boxPadding) / markWidth)
 		y += lineHeight
 		d.Texts = append(d.Texts, label{class, "start", text, x + boxPadding, y - 4})
 	}
@@ -252,18 +254,18 @@ func (d *diagram) join(t *audit.JoinTable, m marks, x, y, w int) int {
 }
 
 // end draws the table at an end, and returns where it ends.
-func (d *diagram) end(e audit.End, marks []mark, x, y, w, most int) int {
+func (d *diagram) end(e audit.End, marks []mark, x, y, w int) int {
 	top := y
-	d.Texts = append(d.Texts, label{"table", "start", shorten(e.Table, most-2), x + boxPadding, y + 21})
+	d.Texts = append(d.Texts, label{"table", "start", shorten(e.Table, (w-2*boxPadding)/nameWidth), x + boxPadding, y + 21})
 	y += headHeight
 	d.Lines = append(d.Lines, path{"rule", fmt.Sprintf("M%d %dh%d", x, y, w)})
 	y += boxPadding
 	for _, c := range e.References {
-		d.Texts = append(d.Texts, label{"column", "start", shorten(c, most), x + boxPadding, y + 6})
+		d.Texts = append(d.Texts, label{"column", "start", shorten(c, (w-2*boxPadding)/nameWidth), x + boxPadding, y + 6})
 		y += lineHeight
 	}
 	for _, mark := range marks {
-		class, text := mark.show(most + 2)
+		class, text := mark.show((w - 2*boxPadding) / markWidth)
 		d.Texts = append(d.Texts, label{class, "start", text, x + boxPadding, y + 6})
 		y += lineHeight
 	}

@@ -185,9 +185,11 @@ func (c *Command) fix(m *migration, report *audit.Report, stderr io.Writer) erro
 func write(w io.Writer, r *audit.Report, format string, width int, color bool) error {
 	switch format {
 	case "json":
+		all := *r // with lists, where there is nothing in them
+		all.Tables, all.Findings = append([]audit.JoinTable{}, r.Tables...), append([]audit.Finding{}, r.Findings...)
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		return encoder.Encode(all)
 	case "sarif":
 		return writeSARIF(w, r)
 	case "table":
