@@ -15,8 +15,17 @@ type link struct {
 	foreign    *foreignKey // nil for a link by names
 }
 
-// links are those of a table: its foreign keys, and the columns that are called like one.
+// links are those of a table, in the order of its columns: its foreign keys, and the
+// columns that are called like one.
 func (n *nouns) links(t *table) []link {
+	all := n.allLinks(t)
+	slices.SortStableFunc(all, func(a, b link) int {
+		return slices.CompareFunc(a.columns, b.columns, func(x, y string) int { return t.position(x) - t.position(y) })
+	})
+	return all
+}
+
+func (n *nouns) allLinks(t *table) []link {
 	var all []link
 	bound := map[string]bool{}
 	for _, f := range t.foreign {
@@ -28,7 +37,12 @@ func (n *nouns) links(t *table) []link {
 			bound[c] = true
 		}
 	}
-	if l := n.prisma(t); len(all) == 0 && l != nil {
+	if l := n.prisma(t); l != nil {
+		for i := range l {
+			if k := slices.IndexFunc(all, func(f link) bool { return slices.Equal(f.columns, l[i].columns) }); k >= 0 {
+				l[i] = all[k]
+			}
+		}
 		return l
 	}
 	var open []string // references to something that no table is called

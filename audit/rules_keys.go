@@ -121,11 +121,28 @@ func (a *audit) permitNoNull(j *join) change {
 	return c.then(a.engine.notNull(a.maker, j.t, columns))
 }
 
+// undeferred says that the key which is there will do once it is checked at once; notNull,
+// that it will once its columns are NOT NULL.
+func (j *join) undeferred() bool {
+	k := &j.keys
+	return k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair)
+}
+
+func (j *join) notNull() bool {
+	k := &j.keys
+	return k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "")
+}
+
+// keyToCome says that mendKey makes a new key.
+func (j *join) keyToCome() bool {
+	return !j.keys.sound() && !(j.keys.faulty != nil && (j.undeferred() || j.notNull()))
+}
+
 // mendKey makes the unique key that is missing, in the place of one that is not enough.
 func (a *audit) mendKey(j *join) change {
 	k := &j.keys
 	c := a.permitNoNull(j)
-	if k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair) {
+	if j.undeferred() {
 		return c.then(a.engine.undefer(a.maker, j.t, k.faulty))
 	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
@@ -134,27 +151,56 @@ func (a *audit) mendKey(j *join) change {
 	for _, x := range k.invalid {
 		c = c.then(a.engine.drop(a.maker, j.t, x))
 	}
-	if k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "") {
-		return c // the key itself is sound then
+	if j.notNull() {
+		return c
 	}
-	c = c.then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft))
+	c = c.then(a.addUnique(j))
 	if k.faulty != nil && k.fault != ExpressionUniqueKey {
 		c = c.then(a.engine.drop(a.maker, j.t, k.faulty))
 	}
 	return c
 }
 
+// addUnique makes a unique key on the pair.
+func (a *audit) addUnique(j *join) change {
+	columns := a.leading(j)
+	j.t.planned.indexed = append(j.t.planned.indexed, columns)
+	return a.engine.unique(a.maker, j.t, columns, j.soft)
+}
+
+// addIndex makes an index that begins with columns, unless a fix has.
+func (a *audit) addIndex(t *table, columns []string) change {
+	if slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, columns) }) {
+		return change{}
+	}
+	t.planned.indexed = append(t.planned.indexed, columns)
+	return a.engine.index(a.maker, t, columns)
+}
+
+// begin says whether columns begin with others.
+func begin(columns, others []string) bool {
+	return len(columns) >= len(others) && slices.Equal(columns[:len(others)], others)
+}
+
 // leading are the pair's columns for a new key, that end first which no index begins with
-// yet.
+// any more, once the keys that go for it are gone.
 func (a *audit) leading(j *join) []string {
+	gone := slices.Clone(j.keys.narrow)
+	for _, x := range []*index{j.keys.faulty, j.keys.full} {
+		if x != nil && (x != j.keys.full || j.soft != nil) {
+			gone = append(gone, x)
+		}
+	}
 	first, second := j.ends[0].columns, j.ends[1].columns
-	if j.t.led(first) && !j.t.led(second) {
+	if j.t.led(first, gone...) && !j.t.led(second, gone...) {
 		first, second = second, first
 	}
 	return pairOf(first, second)
 }
 
-// led says whether an index begins with the columns.
-func (t *table) led(columns []string) bool {
-	return slices.ContainsFunc(t.indexes, func(x *index) bool { return x.where == "" && x.leads(columns) })
+// led says whether an index begins with the columns, but for some.
+func (t *table) led(columns []string, but ...*index) bool {
+	return slices.ContainsFunc(t.indexes, func(x *index) bool {
+		return x.where == "" && x.leads(columns) && !slices.Contains(but, x)
+	})
 }

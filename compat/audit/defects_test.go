@@ -1,0 +1,15 @@
+package audit_test
+
+import (
+	"testing"
+
+	"github.com/m2msafe/m2msafe/internal/audittest"
+)
+
+func TestDefectsMariaDB(t *testing.T) { audittest.Defects(t, "mysql", openMariaDB) }
+
+func TestDefectsSQLite(t *testing.T) { audittest.Defects(t, "sqlite", openSQLite) }
+
+func TestSoundMariaDB(t *testing.T) { audittest.Sound(t, "mysql", openMariaDB) }
+
+func TestSoundSQLite(t *testing.T) { audittest.Sound(t, "sqlite", openSQLite) }
