@@ -60,35 +60,28 @@ func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
 		if f.Table != t.Name {
 			continue
 		}
-		text := ""
-		switch f.Rule {
-		case audit.NoForeignKey:
-			text = "no foreign key"
-			if slices.ContainsFunc(t.Ends[:], func(e audit.End) bool { return e.Declared && within(e.Columns, f.Columns) }) {
-				text = "not validated"
-			}
-		case audit.DanglingLinks:
-			text = "dangling links"
-		case audit.KeyTypesDiffer:
-			text = "types differ"
-		}
-		if text != "" {
+		if about := wayText(f.Rule); about != "" {
 			for i, e := range t.Ends {
-				if within(e.Columns, f.Columns) || f.Rule == audit.KeyTypesDiffer && within(f.Columns, e.Columns) {
+				text := about
+				if f.Rule == audit.NoForeignKey && e.Declared {
+					text = "not validated"
+				}
+				if within(e.Columns, f.Columns) || within(f.Columns, e.Columns) {
 					m.ways[i] = append(m.ways[i], mark{f.Severity, text})
 				}
 			}
 			continue
 		}
+		var text string
 		switch f.Rule {
 		case audit.NoUniqueKey:
-			text = "no unique key on the pair"
+			text = "pair is not unique"
 		case audit.PartialUniqueKey:
 			text = "unique key is partial"
 		case audit.DeferrableUniqueKey:
 			text = "unique key is deferrable"
 		case audit.ExpressionUniqueKey:
-			text = "unique key on expressions"
+			text = "unique on expressions"
 		case audit.NullableUniqueKey:
 			text = "pair permits NULL"
 		case audit.SoftDeleteNoKey:
@@ -114,6 +107,19 @@ func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
 		m.join = slices.Insert(m.join, 0, mark{0, "pair is unique"})
 	}
 	return m
+}
+
+// wayText is what a rule says of the way to an end, "" if it is about something else.
+func wayText(rule audit.Rule) string {
+	switch rule {
+	case audit.NoForeignKey:
+		return "no foreign key"
+	case audit.DanglingLinks:
+		return "dangling links"
+	case audit.KeyTypesDiffer:
+		return "types differ"
+	}
+	return ""
 }
 
 func within(some, all []string) bool {
@@ -167,7 +173,7 @@ func wide(t *audit.JoinTable, m marks) diagram {
 			middleOf = (from + to) / 2
 		}
 		bottom := d.end(e, m.ends[i], x, 1, side)
-		y := 1 + headHeight + boxPadding + (rows*lineHeight)/2 - 2
+		y := 1 + headHeight + boxPadding + (rows*lineHeight)/2 - 7
 		d.way(e, m.ways[i], fmt.Sprintf("M%d %dL%d %d", from, y, to, y), arrow(to, y, 1-2*i))
 		ways := m.ways[i]
 		if len(ways) == 0 {

@@ -99,8 +99,8 @@ func writeHTML(w io.Writer, r *audit.Report, now time.Time) error {
 		Counts: counts(r), Headline: headline(r), When: now.UTC().Format("2 January 2006, 15:04 UTC"),
 	}
 	names := map[string]bool{}
-	for i := range r.Findings {
-		f := &pageFinding{Finding: &r.Findings[i], ID: fmt.Sprintf("f%d", i+1), RowsText: ""}
+	for i, found := range byTable(r) {
+		f := &pageFinding{Finding: found, ID: fmt.Sprintf("f%d", i+1), RowsText: ""}
 		if text := rows(f.Rows, f.Estimated); text != "" {
 			f.RowsText = text + " rows"
 			if f.Rows == 1 {
@@ -146,7 +146,7 @@ func tiles(r *audit.Report, sound int) []tile {
 		}
 		all = append(all, tile{class, sign(s), text, n})
 	}
-	all = append(all, tile{"good", "✓", "without a finding", sound})
+	all = append(all, tile{"good", "✓", "clean", sound})
 	if n := len(r.Unseen); n > 0 {
 		all = append(all, tile{"warning", "?", "not looked at", n})
 	}
@@ -177,10 +177,6 @@ func pageTables(r *audit.Report, findings []*pageFinding) []pageTable {
 		}
 		tables[i].Findings = append(tables[i].Findings, f)
 	}
-	worst := func(t pageTable) audit.Severity {
-		return slices.MaxFunc(t.Findings, func(a, b *pageFinding) int { return cmp.Compare(a.Severity, b.Severity) }).Severity
-	}
-	slices.SortStableFunc(tables, func(a, b pageTable) int { return cmp.Compare(worst(b), worst(a)) })
 	return tables
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/m2msafe/m2msafe/audit"
 )
 
-// picturesEnv names the folder that TestPageInABrowser leaves pictures in.
+// picturesEnv names the folder that TestPicturesForTheDocs leaves its pictures in.
 const picturesEnv = "M2MSAFE_AUDIT_PICTURES"
 
 func pageOf(t *testing.T, r *audit.Report) (address, text string) {
@@ -120,7 +120,6 @@ func torture() *audit.Report {
 
 func TestPageInABrowser(t *testing.T) {
 	b := startBrowser(t)
-	pictures := os.Getenv(picturesEnv)
 	for _, c := range []struct {
 		name, scheme  string
 		width, height int
@@ -138,9 +137,6 @@ func TestPageInABrowser(t *testing.T) {
 			b := b.of(t)
 			address, _ := pageOf(t, c.report)
 			b.show(address, c.scheme, c.width, c.height)
-			if pictures != "" {
-				require.NoError(t, os.WriteFile(filepath.Join(pictures, "report-"+c.name+".png"), b.picture(), 0o600))
-			}
 			var wrong []string
 			b.eval(checks, &wrong)
 			require.Empty(t, wrong)

@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -33,9 +34,9 @@ func writeText(w io.Writer, r *audit.Report, width int, color bool) error {
 	if len(r.Findings) > 0 {
 		say("", overview(p, r, width))
 	}
-	for i := range r.Findings {
+	for _, f := range byTable(r) {
 		say("")
-		tell(say, p, &r.Findings[i], width)
+		tell(say, p, f, width)
 	}
 	if len(r.Unseen) > 0 {
 		say("", p.Bad("Not looked at:"))
@@ -140,13 +141,17 @@ func overview(p show.Palette, r *audit.Report, width int) string {
 	})
 	t.AppendHeader(table.Row{p.Dim("severity"), p.Dim("table"), p.Dim("finding"), p.Dim("rows")})
 	for _, s := range severities {
-		for _, f := range r.Findings {
+		for _, f := range byTable(r) {
 			if f.Severity == s {
 				t.AppendRow(table.Row{paint(p, s)(s.String()), show.Visible(f.Table, false), show.Visible(f.Title, false), rows(f.Rows, f.Estimated)})
 			}
 		}
 	}
-	return t.Render()
+	lines := strings.Split(t.Render(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // tell is a finding at length.
@@ -194,13 +199,16 @@ func verdict(p show.Palette, r *audit.Report, width int) string {
 	return p.Good(show.Wrap(fmt.Sprintf("Clean: %s, and nothing to mend.", show.Plural(len(r.Tables), "join table")), width))
 }
 
-// byTable are the findings of a table, the worst first.
-func byTable(r *audit.Report, table string) (all []*audit.Finding) {
+// byTable are the findings in the order of a report for people: the tables with the worst
+// first, and of a table in the order of their fixes.
+func byTable(r *audit.Report) []*audit.Finding {
+	worst := map[string]audit.Severity{}
+	var all []*audit.Finding
 	for i := range r.Findings {
-		if r.Findings[i].Table == table {
-			all = append(all, &r.Findings[i])
-		}
+		f := &r.Findings[i]
+		worst[f.Table] = max(worst[f.Table], f.Severity)
+		all = append(all, f)
 	}
-	slices.SortStableFunc(all, func(a, b *audit.Finding) int { return int(b.Severity) - int(a.Severity) })
+	slices.SortStableFunc(all, func(a, b *audit.Finding) int { return cmp.Compare(worst[b.Table], worst[a.Table]) })
 	return all
 }
