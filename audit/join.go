@@ -76,7 +76,7 @@ func likely(t *table, links []link) (ends [2]link, fit int) {
 				columns = append(columns, c.name)
 			}
 		}
-		if len(t.columns) == 2 {
+		if len(t.columns) == 2 && !isID(t, t.columns[0]) && !isID(t, t.columns[1]) {
 			columns = []string{t.columns[0].name, t.columns[1].name}
 		}
 	}
