@@ -80,6 +80,27 @@ func TestOpenSQLiteReadsAndMakesNothing(t *testing.T) {
 	require.NoFileExists(t, missing)
 }
 
+// A database whose log has not been written back, under an app that writes.
+func TestOpenSQLiteBesideAWriter(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.db")
+	writer, err := sql.Open("sqlite3", "file:"+file+"?_pragma=journal_mode(wal)")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, writer.Close()) }()
+	_, err = writer.Exec("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1), (2)")
+	require.NoError(t, err)
+	begun, err := writer.Begin()
+	require.NoError(t, err)
+	_, err = begun.Exec("INSERT INTO kept VALUES (3)")
+	require.NoError(t, err)
+	db, _, _, err := open(t.Context(), file)
+	require.NoError(t, err)
+	var rows int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM kept").Scan(&rows))
+	require.Equal(t, 2, rows)
+	require.NoError(t, db.Close())
+	require.NoError(t, begun.Commit(), "the writer was not disturbed")
+}
+
 func TestOpenSays(t *testing.T) {
 	for dsn, want := range map[string]string{
 		"oracle://u:hush-hush@h/db":               "can't tell whose DSN this is",
