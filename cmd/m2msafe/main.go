@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/auditcmd"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
 )
 
@@ -60,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Vars{
 			"experiments": experimentNames(), "formats": strings.Join(lab.Formats, ","), "dsnEnv": dsnEnv,
 			"auditFormats": strings.Join(auditcmd.Formats, ","), "fixFormats": strings.Join(auditcmd.FixFormats, ","),
-			"auditDSNEnv": auditcmd.DSNEnv, "dsnForms": auditcmd.Forms,
+			"auditDSNEnv": auditcmd.DSNEnv, "dsnForms": dsn.Forms,
 		},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }), // after --help

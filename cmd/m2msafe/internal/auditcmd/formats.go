@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 // sqlUndo is the file beside a plain one that takes it back.
@@ -17,9 +18,9 @@ func sqlUndo(path string) string {
 
 // runs is how a plain file is run, so that it stops at an error.
 var runs = map[string]string{
-	postgresKind: "psql -v ON_ERROR_STOP=1 -f %s DSN",
-	mysqlKind:    "mysql DATABASE < %s",
-	sqliteKind:   "sqlite3 -bail FILE < %s",
+	dsn.Postgres: "psql -v ON_ERROR_STOP=1 -f %s DSN",
+	dsn.MySQL:    "mysql DATABASE < %s",
+	dsn.SQLite:   "sqlite3 -bail FILE < %s",
 }
 
 // plain is SQL for a database's own client. Transactions are where the database has them
@@ -48,7 +49,7 @@ func (m *migration) plain(steps []step, undo bool) string {
 // transactions are statements with a transaction around those that can be in one, where
 // the database has them for such statements.
 func (m *migration) transactions(todo []audit.Statement) string {
-	if m.kind == mysqlKind {
+	if m.kind == dsn.MySQL {
 		return statements(todo)
 	}
 	var out strings.Builder
@@ -121,14 +122,14 @@ func gooseOne(text string) string {
 // its own. SQLite's driver makes the transaction itself, if it is not told to let it be.
 func (m *migration) migrate(steps []step) ([]file, error) {
 	var files []file
-	bare := m.kind == postgresKind || m.kind == sqliteKind && slices.ContainsFunc(steps, func(s step) bool { return s.solo })
+	bare := m.kind == dsn.Postgres || m.kind == dsn.SQLite && slices.ContainsFunc(steps, func(s step) bool { return s.solo })
 	for i, s := range steps {
 		for _, direction := range []struct {
 			name string
 			todo []audit.Statement
 		}{{".up", s.up}, {".down", s.down}} {
 			text := about(s)
-			if bare && m.kind == sqliteKind {
+			if bare && m.kind == dsn.SQLite {
 				text += "-- Needs x-no-tx-wrap=true in the database's URL.\n"
 			}
 			switch {
@@ -151,7 +152,7 @@ func nothing(kind string, s step) string {
 	if len(s.finding.Undo) == 0 {
 		why = "-- Nothing to do: this can't be taken back.\n"
 	}
-	if kind == mysqlKind { // a file of comments alone is an error there
+	if kind == dsn.MySQL { // a file of comments alone is an error there
 		why += "SELECT 1;\n"
 	}
 	return why

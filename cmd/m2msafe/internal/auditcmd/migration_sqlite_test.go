@@ -12,15 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 func TestGolangMigrateOnSQLiteIsToldOfTransactions(t *testing.T) {
-	m := &migration{kind: sqliteKind, path: "1_x.sql", version: 1, digits: 1, title: "x"}
+	m := &migration{kind: dsn.SQLite, path: "1_x.sql", version: 1, digits: 1, title: "x"}
 	two := audit.Finding{Fix: []audit.Statement{{SQL: "a"}, {SQL: "b"}}}
-	files, err := m.migrate(stepsOf(sqliteKind, []audit.Finding{two}))
+	files, err := m.migrate(stepsOf(dsn.SQLite, []audit.Finding{two}))
 	require.NoError(t, err)
 	require.NotContains(t, files[0].text, "BEGIN", "the driver makes it")
-	files, err = m.migrate(stepsOf(sqliteKind, []audit.Finding{two, {Fix: []audit.Statement{{SQL: "PRAGMA p", Solo: true}, {SQL: "a"}, {SQL: "b"}}}}))
+	files, err = m.migrate(stepsOf(dsn.SQLite, []audit.Finding{two, {Fix: []audit.Statement{{SQL: "PRAGMA p", Solo: true}, {SQL: "a"}, {SQL: "b"}}}}))
 	require.NoError(t, err)
 	require.Contains(t, files[0].text, "x-no-tx-wrap=true")
 	require.Contains(t, files[0].text, "\nBEGIN;\n", "the driver is told not to")
@@ -51,7 +52,7 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 				INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 9, 1); INSERT INTO notes VALUES (1), (3)`)
 			require.NoError(t, err)
 			findings := func() []audit.Finding {
-				report, err := audit.Run(t.Context(), db, sqliteKind, audit.Options{})
+				report, err := audit.Run(t.Context(), db, dsn.SQLite, audit.Options{})
 				require.NoError(t, err)
 				return report.Findings
 			}
@@ -63,7 +64,7 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 			require.NotEmpty(t, before)
 			m, err := newMigration(filepath.Join(dir, "001_fix.sql"), format, morning)
 			require.NoError(t, err)
-			m.kind = sqliteKind
+			m.kind = dsn.SQLite
 			paths, err := m.write(before)
 			require.NoError(t, err)
 			var up, down func()

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 var morning = time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC)
@@ -84,7 +85,7 @@ func writeTo(t *testing.T, path, format string, findings []audit.Finding) []stri
 	t.Helper()
 	m, err := newMigration(path, format, morning)
 	require.NoError(t, err)
-	m.kind = postgresKind
+	m.kind = dsn.Postgres
 	paths, err := m.write(findings)
 	require.NoError(t, err)
 	return paths
@@ -177,7 +178,7 @@ func TestStepsKeepWhatHasToStandAloneApart(t *testing.T) {
 		"a column of that name":  {[]audit.Statement{st(`UPDATE t SET "VALIDATE CONSTRAINT c" = 1`, false), st("b", false)}, nil, []string{`UPDATE t SET "VALIDATE CONSTRAINT c" = 1 b |`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, text(stepsOf(postgresKind, []audit.Finding{{Fix: c.fix, Undo: c.undo}})))
+			require.Equal(t, c.want, text(stepsOf(dsn.Postgres, []audit.Finding{{Fix: c.fix, Undo: c.undo}})))
 		})
 	}
 }
@@ -211,8 +212,8 @@ func TestMigrationIsRefused(t *testing.T) {
 }
 
 func TestWhatMySQLGets(t *testing.T) {
-	m := &migration{kind: mysqlKind, path: "1_x.sql", version: 1, digits: 1, title: "x"}
-	steps := stepsOf(mysqlKind, []audit.Finding{{Table: "t", Rule: audit.NoUniqueKey, Title: "Title", Fix: []audit.Statement{{SQL: "a", Why: "one"}, {SQL: "b", Why: "two"}}}})
+	m := &migration{kind: dsn.MySQL, path: "1_x.sql", version: 1, digits: 1, title: "x"}
+	steps := stepsOf(dsn.MySQL, []audit.Finding{{Table: "t", Rule: audit.NoUniqueKey, Title: "Title", Fix: []audit.Statement{{SQL: "a", Why: "one"}, {SQL: "b", Why: "two"}}}})
 	files, err := m.migrate(steps)
 	require.NoError(t, err)
 	require.Equal(t, []file{

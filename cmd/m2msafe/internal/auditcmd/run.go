@@ -14,7 +14,10 @@ import (
 	"strings"
 	"time"
 
+	_ "github.com/ncruces/go-sqlite3/driver" // dsn.Open asks for it by its name
+
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 // The exit codes.
@@ -24,6 +27,10 @@ const (
 	ExitFailed      = 2 // the database, or a part of it, could not be looked at
 	ExitInterrupted = 130
 )
+
+// DSNEnv names the environment variable that stands in for a DSN: an argument is seen by
+// everybody who may list the processes.
+const DSNEnv = "M2MSAFE_AUDIT_DSN"
 
 // Formats are the formats of the report on standard output.
 var Formats = []string{"table", "json", "sarif"}
@@ -71,7 +78,7 @@ func (c *Command) Run(ctx context.Context, stdout, stderr io.Writer) int {
 
 func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (*audit.Report, error) {
 	if c.DSN == "" {
-		return nil, fmt.Errorf("no DSN: give one, or set %s\na DSN is: %s", DSNEnv, Forms)
+		return nil, fmt.Errorf("no DSN: give one, or set %s\na DSN is: %s", DSNEnv, dsn.Forms)
 	}
 	for _, lookup := range c.Lookups {
 		if table, column, ok := strings.Cut(lookup, "."); !ok || table == "" || column == "" {
@@ -116,7 +123,7 @@ func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (*audit.R
 
 // look asks the database. Its errors and the report hold no credentials.
 func (c *Command) look(ctx context.Context, m *migration) (*audit.Report, error) {
-	db, kind, s, err := open(ctx, c.DSN)
+	db, kind, s, err := dsn.Open(ctx, c.DSN)
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +139,10 @@ func (c *Command) look(ctx context.Context, m *migration) (*audit.Report, error)
 		Tables: c.Tables, Lookups: c.Lookups, CountUpTo: c.CountUpTo, Timeout: c.Timeout, Progress: c.Progress,
 	})
 	if err != nil {
-		return nil, errors.New(s.clean(err.Error()))
+		return nil, errors.New(s.Clean(err.Error()))
 	}
 	for i := range report.Unseen {
-		report.Unseen[i].Reason = s.clean(report.Unseen[i].Reason)
+		report.Unseen[i].Reason = s.Clean(report.Unseen[i].Reason)
 	}
 	return report, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 // call runs a command whose audit is a given one, on a database that is there.
@@ -27,7 +28,7 @@ func call(t *testing.T, c *Command, run func(audit.Options) (*audit.Report, erro
 		c.Format = "table"
 	}
 	c.run = func(_ context.Context, db *sql.DB, kind string, o audit.Options) (*audit.Report, error) {
-		require.Equal(t, sqliteKind, kind)
+		require.Equal(t, dsn.SQLite, kind)
 		require.NotNil(t, db)
 		return run(o)
 	}
@@ -89,13 +90,13 @@ func TestNoCredentialIsPrinted(t *testing.T) {
 		page, err := os.ReadFile(c.HTML)
 		require.NoError(t, err)
 		for _, text := range []string{stdout, string(page)} {
-			require.Contains(t, text, "driver: textkey "+hidden)
+			require.Contains(t, text, "driver: textkey "+dsn.Hidden)
 			require.NotContains(t, text+stderr, "hush-hush")
 		}
 	}
 	code, stdout, stderr := call(t, &Command{}, func(audit.Options) (*audit.Report, error) { return nil, errors.New(leak) })
 	require.Equal(t, ExitFailed, code)
-	require.Equal(t, "m2msafe: driver: textkey "+hidden+" is wrong\n", stderr)
+	require.Equal(t, "m2msafe: driver: textkey "+dsn.Hidden+" is wrong\n", stderr)
 	require.Empty(t, stdout)
 }
 

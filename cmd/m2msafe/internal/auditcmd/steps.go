@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 )
 
 // step is a part of the mending that is done or not: a transaction, or what can't be in
@@ -29,7 +30,7 @@ func stepsOf(kind string, findings []audit.Finding) []step {
 	for i := range findings {
 		f := &findings[i]
 		of := findingSteps(f.Fix, f.Undo)
-		if kind == sqliteKind && slices.ContainsFunc(slices.Concat(f.Fix, f.Undo), alone) {
+		if kind == dsn.SQLite && slices.ContainsFunc(slices.Concat(f.Fix, f.Undo), alone) {
 			of = []step{{solo: true, script: true, up: f.Fix, down: f.Undo}}
 		}
 		for part := range of {

@@ -1,4 +1,4 @@
-package auditcmd
+package dsn
 
 import (
 	"net/url"
@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// hidden stands where a credential stood.
-const hidden = "•••"
+// Hidden stands where a credential stood.
+const Hidden = "•••"
 
-// scrubber takes credentials out of texts. Drivers' errors may hold them, whole or,
+// Scrubber takes credentials out of texts. Drivers' errors may hold them, whole or,
 // where a DSN could not be read, in parts.
-type scrubber struct {
+type Scrubber struct {
 	secrets []string // the longest first
 }
 
@@ -28,8 +28,8 @@ var (
 )
 
 // scrubberOf knows the secrets of a DSN as it is written, which may be wrong.
-func scrubberOf(dsn string) scrubber {
-	var s scrubber
+func scrubberOf(dsn string) Scrubber {
+	var s Scrubber
 	for _, found := range secretSettings.FindAllStringSubmatch(dsn, -1) {
 		if found[1] == "true" || found[1] == "false" {
 			continue // as in allowCleartextPasswords=true
@@ -61,7 +61,7 @@ func scrubberOf(dsn string) scrubber {
 }
 
 // add adds a secret in the forms in which it may be printed.
-func (s *scrubber) add(secret string) {
+func (s *Scrubber) add(secret string) {
 	forms := []string{secret, url.QueryEscape(secret), url.PathEscape(secret), url.UserPassword("", secret).String()[1:]}
 	if plain, err := url.PathUnescape(secret); err == nil {
 		forms = append(forms, plain)
@@ -77,12 +77,12 @@ func (s *scrubber) add(secret string) {
 	slices.SortStableFunc(s.secrets, func(a, b string) int { return len(b) - len(a) })
 }
 
-// clean is text without the secrets. One of less than four characters is taken out
+// Clean is text without the secrets. One of less than four characters is taken out
 // only where it is a word: it would be in most texts by chance.
-func (s scrubber) clean(text string) string {
+func (s Scrubber) Clean(text string) string {
 	for _, secret := range s.secrets {
 		if utf8.RuneCountInString(secret) > 3 {
-			text = strings.ReplaceAll(text, secret, hidden)
+			text = strings.ReplaceAll(text, secret, Hidden)
 			continue
 		}
 		text = replaceWord(text, secret)
@@ -105,7 +105,7 @@ func replaceWord(text, word string) string {
 		if inWord(before) || inWord(after) {
 			out.WriteString(word)
 		} else {
-			out.WriteString(hidden)
+			out.WriteString(Hidden)
 		}
 		text = text[at+len(word):]
 	}

@@ -1,4 +1,6 @@
-package auditcmd
+// Package dsn opens what a DSN names, whichever database it is of, and keeps credentials
+// out of texts. SQLite's driver is that which the program registers as "sqlite3".
+package dsn
 
 import (
 	"context"
@@ -15,24 +17,19 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/ncruces/go-sqlite3/driver"
 )
 
 // The kinds of databases, by GORM's names.
 const (
-	postgresKind = "postgres"
-	mysqlKind    = "mysql"
-	sqliteKind   = "sqlite"
+	Postgres = "postgres"
+	MySQL    = "mysql"
+	SQLite   = "sqlite"
 )
 
 // connectLimit bounds the connection: a wrong address should not cost minutes.
 const connectLimit = 15 * time.Second
 
-// DSNEnv names the environment variable that stands in for a DSN: an argument is seen by
-// everybody who may list the processes.
-const DSNEnv = "M2MSAFE_AUDIT_DSN"
-
-// Forms is what a DSN can be, for people.
+// Forms are what a DSN can be, for people.
 const Forms = `postgres://user@host/database or "host=… dbname=…"; ` +
 	`user:password@tcp(host:3306)/database or mysql://user@host/database; a SQLite file's path or file: URL`
 
@@ -50,28 +47,29 @@ func kindOf(dsn string) string {
 	lower := strings.ToLower(dsn)
 	switch name := strings.TrimSuffix(scheme.FindString(lower), "://"); {
 	case name == "postgres", name == "postgresql":
-		return postgresKind
+		return Postgres
 	case name == "mysql", name == "mariadb":
-		return mysqlKind
+		return MySQL
 	case sqliteURL.MatchString(dsn):
-		return sqliteKind
+		return SQLite
 	case name != "":
 		return ""
 	case keywords.MatchString(dsn):
-		return postgresKind
+		return Postgres
 	}
 	if _, err := os.Stat(dsn); err == nil {
-		return sqliteKind
+		return SQLite
 	}
 	if goMySQL.MatchString(dsn) && strings.ContainsAny(dsn, "@(") {
-		return mysqlKind
+		return MySQL
 	}
 	return ""
 }
 
-// open reaches the database of a DSN, with one connection. Its errors hold no
-// credentials, nor do texts that the scrubber has cleaned.
-func open(ctx context.Context, dsn string) (*sql.DB, string, scrubber, error) {
+// Open reaches the database of a DSN, with one connection, and says what kind it is. Its
+// errors hold no credentials, nor do texts that the scrubber has cleaned. A SQLite file has
+// to be there, and is only read.
+func Open(ctx context.Context, dsn string) (*sql.DB, string, Scrubber, error) {
 	db, kind, s, err := parse(dsn)
 	if err != nil {
 		return nil, kind, s, err
@@ -81,31 +79,31 @@ func open(ctx context.Context, dsn string) (*sql.DB, string, scrubber, error) {
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close() // what it was opened for has failed
-		return nil, kind, s, fmt.Errorf("can't reach the database: %s", s.clean(err.Error()))
+		return nil, kind, s, fmt.Errorf("can't reach the database: %s", s.Clean(err.Error()))
 	}
 	return db, kind, s, nil
 }
 
-// parse is open without a connection.
-func parse(dsn string) (db *sql.DB, kind string, s scrubber, err error) {
+// parse is Open without a connection.
+func parse(dsn string) (db *sql.DB, kind string, s Scrubber, err error) {
 	s, kind = scrubberOf(dsn), kindOf(dsn)
 	switch kind {
-	case postgresKind:
+	case Postgres:
 		db, err = openPostgres(dsn, &s)
-	case mysqlKind:
+	case MySQL:
 		db, err = openMySQL(dsn, &s)
-	case sqliteKind:
+	case SQLite:
 		db, err = openSQLite(dsn)
 	default:
 		err = fmt.Errorf("can't tell whose DSN this is, and no file has its name (it is not repeated here: there may be a password in it)\na DSN is: %s", Forms)
 	}
 	if err != nil {
-		return nil, kind, s, errors.New(s.clean(err.Error()))
+		return nil, kind, s, errors.New(s.Clean(err.Error()))
 	}
 	return db, kind, s, nil
 }
 
-func openPostgres(dsn string, s *scrubber) (*sql.DB, error) {
+func openPostgres(dsn string, s *Scrubber) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		if _, bad := url.Parse(dsn); bad != nil && scheme.MatchString(dsn) {
@@ -126,7 +124,7 @@ func openPostgres(dsn string, s *scrubber) (*sql.DB, error) {
 	return stdlib.OpenDB(*config), nil
 }
 
-func openMySQL(dsn string, s *scrubber) (*sql.DB, error) {
+func openMySQL(dsn string, s *Scrubber) (*sql.DB, error) {
 	if scheme.MatchString(dsn) {
 		var err error
 		if dsn, err = fromMySQLURL(dsn); err != nil {
@@ -208,5 +206,5 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	settings.Set("mode", "ro")
 	settings.Del("_txlock") // a write lock that reading has no use for
 	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: settings.Encode()}
-	return driver.Open(file.String())
+	return sql.Open("sqlite3", file.String())
 }
