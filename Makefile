@@ -67,6 +67,10 @@ test-tidb: ## Run the conformance suite on TiDB, which runs in the tests' proces
 demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--quick" for the short one)
 	@cd cmd/m2msafe && go run . lab $(ARGS)
 
+.PHONY: audit-page
+audit-page: ## Look at the audit's page in a headless Chromium, and take the pictures of docs/audit anew (needs chromium-headless-shell and PostgreSQL)
+	@cd cmd/m2msafe && M2MSAFE_AUDIT_PICTURES="$(CURDIR)/docs/audit" go test -count=1 -v -run 'TestPicturesForTheDocs|TestPageInABrowser' ./internal/auditcmd
+
 .PHONY: bench
 bench: ## Measure the plugin against stock GORM, a hand-written statement, ent and bun, and write docs/benchmarks.md (ARGS="--quick" for a smoke test that writes nothing)
 	@cd bench && go run . $(ARGS)

@@ -1,5 +1,6 @@
 // Command m2msafe shows what becomes of many-to-many writes when several
-// writers make them at once: by hand, on stock GORM and with m2msafe.
+// writers make them at once: by hand, on stock GORM and with m2msafe. And it looks
+// at a database, whoever made it, for join tables that can't be safe.
 package main
 
 import (
@@ -10,11 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/auditcmd"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
 	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
 )
 
@@ -30,7 +34,8 @@ const (
 const dsnEnv = "M2MSAFE_TEST_POSTGRES"
 
 type cli struct {
-	Lab labCommand `cmd:"" help:"Run the experiments and print what the database holds afterwards."`
+	Lab   labCommand   `cmd:"" help:"Run the experiments and print what the database holds afterwards."`
+	Audit auditCommand `cmd:"" help:"Find the join tables of a database that can't be safe, and write the SQL that mends them. Reads only."`
 }
 
 type labCommand struct {
@@ -48,27 +53,43 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run is the program; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
+	var call *kong.Context
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("m2msafe"),
-		kong.Description("Many-to-many writes under concurrency: by hand, on stock GORM, and with m2msafe."),
-		kong.Vars{"experiments": experimentNames(), "formats": strings.Join(lab.Formats, ","), "dsnEnv": dsnEnv},
+		kong.Description("Many-to-many writes under concurrency: shown in a lab, and audited in your database."),
+		kong.Vars{
+			"experiments": experimentNames(), "formats": strings.Join(lab.Formats, ","), "dsnEnv": dsnEnv,
+			"auditFormats": strings.Join(auditcmd.Formats, ","), "fixFormats": strings.Join(auditcmd.FixFormats, ","),
+			"auditDSNEnv": auditcmd.DSNEnv, "dsnForms": dsn.Forms,
+		},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }), // after --help
 	)
 	if err == nil {
-		_, err = parser.Parse(args)
+		call, err = parser.Parse(args)
 	}
 	switch {
 	case exited >= 0:
 		return exited
 	case err != nil:
-		return fail(stderr, fmt.Errorf("%w\nm2msafe lab --help says how it is called", err))
+		return fail(stderr, fmt.Errorf("%w\nm2msafe %s --help says how it is called", err, commandOf(args)))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if call.Selected().Name == "audit" {
+		return c.Audit.run(ctx, stdout, stderr)
+	}
 	return c.Lab.run(ctx, stdout, stderr)
+}
+
+// commandOf is the command that was meant, as far as it can be told.
+func commandOf(args []string) string {
+	if slices.Contains(args, "audit") {
+		return "audit"
+	}
+	return "lab"
 }
 
 func experimentNames() string {

@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -11,11 +15,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/auditcmd"
 	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/testserver"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"m2msafe": main})
+	testscript.Main(testserver.Tests{M: m}, map[string]func(){"m2msafe": main})
 }
 
 func TestScripts(t *testing.T) {
@@ -25,9 +31,52 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(dsnEnv, "") // the scripts say which database
+			env.Setenv(auditcmd.DSNEnv, "")
 			return nil
 		},
+		Condition: func(condition string) (bool, error) {
+			if condition == "postgres" {
+				return testserver.Missing() == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", condition)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"postgres": postgresDatabase, "sqlite": sqliteDatabase},
 	})
+}
+
+// postgresDatabase makes a database for a script, runs the SQL of the files there, and
+// sets DSN. Each file is a transaction.
+func postgresDatabase(ts *testscript.TestScript, _ bool, files []string) {
+	dsn, err := testserver.Database()
+	ts.Check(err)
+	ts.Setenv("DSN", dsn)
+	for _, setting := range strings.Fields(dsn) { // of two dbname the last one counts
+		name, value, _ := strings.Cut(setting, "=")
+		ts.Setenv("PG_"+strings.ToUpper(name), value)
+	}
+	for _, file := range files {
+		ts.Check(testserver.Exec(dsn, ts.ReadFile(file)))
+	}
+}
+
+// sqliteDatabase runs the SQL of the files in a SQLite database, which is made.
+func sqliteDatabase(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("sqlite DATABASE FILE...")
+	}
+	for _, file := range args[1:] {
+		ts.Check(runSQLite(ts.MkAbs(args[0]), ts.ReadFile(file)))
+	}
+}
+
+func runSQLite(file, statements string) (err error) {
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: file}).EscapedPath())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.Exec(statements)
+	return err
 }
 
 // output cancels a context once a text was written to it.

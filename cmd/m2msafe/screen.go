@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,14 +33,16 @@ func screen(w io.Writer) (width int, color bool) {
 	return min(width, widest), os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
+// isTerminal says whether somebody looks at w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
 // watch shows the lab's progress on w until the function that it returns is
 // called: as a bar on a terminal, as a line an experiment elsewhere.
 func watch(l *lab.Lab, w io.Writer) (done func()) {
-	var calls atomic.Int64
-	var at atomic.Pointer[string]
-	note := func(e *lab.Experiment, way *lab.Way) string { return e.Name + ", " + way.Name }
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(w) {
 		var last atomic.Pointer[lab.Experiment]
 		l.Progress = func(e *lab.Experiment, _ *lab.Way) {
 			if last.Swap(e) != e {
@@ -50,12 +53,33 @@ func watch(l *lab.Lab, w io.Writer) (done func()) {
 	}
 	// The writers only count: a bar that they drew themselves would slow down
 	// what is being measured.
+	var calls atomic.Int64
+	var at atomic.Pointer[string]
+	all := int64(l.Calls())
 	l.Progress = func(e *lab.Experiment, way *lab.Way) {
 		calls.Add(1)
-		text := note(e, way)
+		text := e.Name + ", " + way.Name
 		at.Store(&text)
 	}
-	bar := progressbar.NewOptions64(int64(l.Calls()),
+	return startBar(w, func() barState {
+		state := barState{done: calls.Load(), all: all}
+		if text := at.Load(); text != nil {
+			state.text = *text
+		}
+		return state
+	})
+}
+
+// barState is what a bar shows.
+type barState struct {
+	done, all int64
+	text      string
+}
+
+// startBar draws a bar of what state says, ten times a second, until the function
+// that it returns is called, which takes the bar away.
+func startBar(w io.Writer, state func() barState) (end func()) {
+	bar := progressbar.NewOptions64(max(state().all, 1),
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription("starting"),
 		progressbar.OptionSetWidth(24),
@@ -78,15 +102,19 @@ func watch(l *lab.Lab, w io.Writer) (done func()) {
 				fmt.Fprint(w, "\r\x1b[2K")
 				return
 			case <-tick.C:
-				if text := at.Load(); text != nil {
-					bar.Describe(fmt.Sprintf("%-24s", *text))
+				at := state()
+				if at.text != "" {
+					bar.Describe(fmt.Sprintf("%-24.32s", at.text))
 				}
-				_ = bar.Set64(calls.Load())
+				if at.all > 0 && at.all != bar.GetMax64() {
+					bar.ChangeMax64(at.all)
+				}
+				_ = bar.Set64(at.done)
 			}
 		}
 	}()
-	return func() {
+	return sync.OnceFunc(func() {
 		close(stop)
 		<-stopped
-	}
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/show"
 )
 
 // markdown is the report as the README shows it: one table, then what its rows
@@ -55,7 +57,7 @@ func (b *Block) cells(r *Result) []string {
 		if n == 0 {
 			return "0"
 		}
-		return "**" + number(n) + "**"
+		return "**" + show.Number(n) + "**"
 	}
 	errors := "none"
 	if found := faults(r.Errors, ""); len(found) > 0 {
@@ -68,5 +70,5 @@ func (b *Block) cells(r *Result) []string {
 	if r.Effect != nil {
 		effect = count(int(*r.Effect))
 	}
-	return []string{number(r.Calls), errors, count(r.Duplicates), count(r.Lost), count(r.Wrong), effect, duration(r.Elapsed)}
+	return []string{show.Number(r.Calls), errors, count(r.Duplicates), count(r.Lost), count(r.Wrong), effect, duration(r.Elapsed)}
 }

@@ -6,9 +6,10 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/show"
 )
 
 // Report is what a run of the lab has to say.
@@ -111,12 +112,12 @@ func (t total) text(way string) string {
 		return way + ": nothing was run."
 	}
 	line := fmt.Sprintf("%s: %d of %d experiments went wrong. %s: %s, %s, %s, %s", way,
-		t.unclean, t.ran, plural(t.calls, "call"), plural(t.errors, "error"), plural(t.Duplicates, "duplicate row"), plural(t.Lost, "lost link"), plural(t.Wrong, "wrong ID"))
+		t.unclean, t.ran, show.Plural(t.calls, "call"), show.Plural(t.errors, "error"), show.Plural(t.Duplicates, "duplicate row"), show.Plural(t.Lost, "lost link"), show.Plural(t.Wrong, "wrong ID"))
 	if t.effects > 0 {
-		line += ", " + plural(t.effects, "side effect")
+		line += ", " + show.Plural(t.effects, "side effect")
 	}
 	if t.expected > 0 {
-		line += fmt.Sprintf(" (and %s refused, rightly)", plural(t.expected, "call"))
+		line += fmt.Sprintf(" (and %s refused, rightly)", show.Plural(t.expected, "call"))
 	}
 	return line + "."
 }
@@ -146,7 +147,7 @@ func (r *Report) setting() string {
 		size = "quick"
 	}
 	return strings.Join([]string{
-		r.Engine, plural(r.Writers, "writer"), size + r.deadlocks, fmt.Sprintf("seed %d", r.Seed), plural(r.CPUs, "CPU"),
+		r.Engine, show.Plural(r.Writers, "writer"), size + r.deadlocks, fmt.Sprintf("seed %d", r.Seed), show.Plural(r.CPUs, "CPU"),
 	}, " · ")
 }
 
@@ -160,29 +161,9 @@ func faults(errors map[string]int, mark string) []string {
 		return strings.Compare(a, b)
 	})
 	for i, kind := range kinds {
-		kinds[i] = number(errors[kind]) + "× " + kind + mark
+		kinds[i] = show.Number(errors[kind]) + "× " + kind + mark
 	}
 	return kinds
-}
-
-// plural is "no error", "1 error" or "2 errors".
-func plural(n int, noun string) string {
-	switch n {
-	case 0:
-		return "no " + noun
-	case 1:
-		return "1 " + noun
-	}
-	return number(n) + " " + noun + "s"
-}
-
-// number is n with a comma every three digits.
-func number[N int | int64](n N) string {
-	text := strconv.FormatInt(int64(n), 10)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // duration is d in the unit that a person would take.

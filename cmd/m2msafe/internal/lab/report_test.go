@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/show"
 )
 
 // sample is a report with everything in it that can be.
@@ -35,7 +37,7 @@ func TestTableFitsItsTerminal(t *testing.T) {
 			require.LessOrEqual(t, utf8.RuneCountInString(line), width, line)
 		}
 	}
-	require.Equal(t, sample().table(MinWidth, false), sample().table(20, false), "no narrower than that")
+	require.Equal(t, sample().table(show.MinWidth, false), sample().table(20, false), "no narrower than that")
 }
 
 func TestTableSays(t *testing.T) {
@@ -88,10 +90,4 @@ func TestWriteKnowsItsFormats(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, sample().Write(nil, "csv", 80, false), `no format is called "csv"`)
-}
-
-func TestNumbers(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
-		require.Equal(t, want, number(n))
-	}
 }

@@ -1,0 +1,118 @@
+package auditcmd
+
+import (
+	"database/sql"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/m2msafe/m2msafe/audit"
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/dsn"
+)
+
+func TestGolangMigrateOnSQLiteIsToldOfTransactions(t *testing.T) {
+	m := &migration{kind: dsn.SQLite, path: "1_x.sql", version: 1, digits: 1, title: "x"}
+	two := audit.Finding{Fix: []audit.Statement{{SQL: "a"}, {SQL: "b"}}}
+	files, err := m.migrate(stepsOf(dsn.SQLite, []audit.Finding{two}))
+	require.NoError(t, err)
+	require.NotContains(t, files[0].text, "BEGIN", "the driver makes it")
+	files, err = m.migrate(stepsOf(dsn.SQLite, []audit.Finding{two, {Fix: []audit.Statement{{SQL: "PRAGMA p", Solo: true}, {SQL: "a"}, {SQL: "b"}}}}))
+	require.NoError(t, err)
+	require.Contains(t, files[0].text, "x-no-tx-wrap=true")
+	require.Contains(t, files[0].text, "\nBEGIN;\n", "the driver is told not to")
+	require.Contains(t, files[2].text, "PRAGMA p;\nBEGIN;\n-- \na;\n-- \nb;\nCOMMIT;\n")
+}
+
+// TestSQLiteIsMendedByWhatIsWritten takes what the audit itself writes: it makes the table
+// anew, with the foreign keys off on that connection.
+func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
+	sqlite, err := exec.LookPath("sqlite3")
+	if err != nil {
+		sqlite = ""
+	}
+	for _, format := range FixFormats {
+		t.Run(format, func(t *testing.T) {
+			if format == "sql" && sqlite == "" {
+				t.Skip("no sqlite3 on this machine")
+			}
+			dir := t.TempDir()
+			path := filepath.Join(dir, "app.db")
+			db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=foreign_keys(on)")
+			require.NoError(t, err)
+			defer func() { require.NoError(t, db.Close()) }()
+			_, err = db.Exec(`CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE groups (id integer PRIMARY KEY);
+				INSERT INTO users VALUES (1), (2); INSERT INTO groups VALUES (1);
+				CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer, group_id integer REFERENCES groups (id));
+				CREATE TABLE notes (link_id integer NOT NULL REFERENCES user_groups (id) ON DELETE CASCADE);
+				INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 9, 1); INSERT INTO notes VALUES (1), (3)`)
+			require.NoError(t, err)
+			findings := func() []audit.Finding {
+				report, err := audit.Run(t.Context(), db, dsn.SQLite, audit.Options{})
+				require.NoError(t, err)
+				return report.Findings
+			}
+			notes := func() (n int) {
+				require.NoError(t, db.QueryRow("SELECT count(*) FROM notes").Scan(&n))
+				return n
+			}
+			before := findings()
+			require.NotEmpty(t, before)
+			m, err := newMigration(filepath.Join(dir, "001_fix.sql"), format, morning)
+			require.NoError(t, err)
+			m.kind = dsn.SQLite
+			paths, err := m.write(before)
+			require.NoError(t, err)
+			var up, down func()
+			switch format {
+			case "sql":
+				shell := func(script string) func() {
+					return func() {
+						cmd := exec.CommandContext(t.Context(), sqlite, "-bail", "-cmd", "PRAGMA foreign_keys = on", path)
+						cmd.Stdin, err = os.Open(script)
+						require.NoError(t, err)
+						out, err := cmd.CombinedOutput()
+						require.NoError(t, err, "%s", out)
+					}
+				}
+				up, down = shell(paths[0]), shell(paths[1])
+			case "goose":
+				provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS(dir))
+				require.NoError(t, err)
+				up = func() { _, err := provider.Up(t.Context()); require.NoError(t, err) }
+				down = func() { _, err := provider.DownTo(t.Context(), 0); require.NoError(t, err) }
+			case "migrate":
+				// golang-migrate's drivers for SQLite are of other packages: its files are run
+				// as its driver does, a file by one call.
+				run := func(direction string) func() {
+					return func() {
+						files, err := filepath.Glob(filepath.Join(dir, "*"+direction+".sql"))
+						require.NoError(t, err)
+						if direction == ".down" {
+							slices.Reverse(files)
+						}
+						for _, file := range files {
+							text, err := os.ReadFile(file)
+							require.NoError(t, err)
+							_, err = db.Exec(string(text))
+							require.NoError(t, err, file)
+						}
+					}
+				}
+				up, down = run(".up"), run(".down")
+			}
+			for range 2 {
+				up()
+				require.Empty(t, findings())
+				require.Equal(t, 2, notes(), "rows that refer to the table went with it")
+				down()
+				require.Equal(t, len(before), len(findings()))
+				require.Equal(t, 2, notes())
+			}
+		})
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a pseudo-terminal of 100 columns: what is written to it comes out of the
+// first, and a program is given the second.
+func terminal(t *testing.T) (ours, theirs *os.File) {
+	t.Helper()
+	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	require.NoError(t, unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetWinsize(int(ours.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 100}))
+	return ours, theirs
+}
+
+func TestAuditOnATerminal(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.db")
+	require.NoError(t, runSQLite(file, `CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE groups (id integer PRIMARY KEY);
+		CREATE TABLE user_groups (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL REFERENCES groups)`))
+	for name, c := range map[string]struct {
+		env  []string
+		want []string
+		not  []string
+	}{
+		"color": {[]string{"TERM=xterm", "NO_COLOR="}, []string{"\x1b[31;1merror\x1b[0m", "\x1b[2K\x1b[1mm2msafe audit\x1b[0m"}, nil},
+		// The bar is drawn all the same: it is no color.
+		"NO_COLOR": {[]string{"TERM=xterm", "NO_COLOR=1"}, []string{"error  user_groups", "\x1b[2Km2msafe audit"}, []string{"\x1b[31", "\x1b[1m"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := terminal(t)
+			cmd := exec.CommandContext(t.Context(), "m2msafe", "audit", file)
+			cmd.Env = append(os.Environ(), c.env...)
+			cmd.Stdout, cmd.Stderr = theirs, theirs
+			require.NoError(t, cmd.Start())
+			require.NoError(t, theirs.Close())
+			var screen bytes.Buffer
+			_, _ = io.Copy(&screen, ours) // ends with an error when the program has ended
+			var exit *exec.ExitError
+			require.ErrorAs(t, cmd.Wait(), &exit)
+			require.Equal(t, exitUnclean, exit.ExitCode())
+			for _, want := range c.want {
+				require.Contains(t, screen.String(), want)
+			}
+			for _, not := range c.not {
+				require.NotContains(t, screen.String(), not)
+			}
+		})
+	}
+}
