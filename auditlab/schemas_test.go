@@ -1,0 +1,179 @@
+package auditlab
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+
+	"github.com/m2msafe/m2msafe/audit"
+)
+
+// maker is whoever made a database, and what is true of it as it was made.
+type maker struct {
+	name  string
+	on    string // the kinds of databases, all if empty
+	make  func(t testing.TB, d *database)
+	joins []join // each join table in it
+	// true findings, and no others.
+	findings []known
+	// smoke has the maker's own programs use its relations, where they can be had.
+	smoke func(t testing.TB, d *database)
+}
+
+// known is a finding that is true of tables.
+type known struct {
+	rule    audit.Rule
+	tables  string // several, between spaces
+	on      string // the kinds of databases, all if empty
+	because string
+}
+
+func applies(on string, d *database) bool {
+	return on == "" || slices.Contains(strings.Fields(on), d.kind)
+}
+
+// pairOf is a join table by its names; one to itself if there is no other.
+func pairOf(table, a, aTable, b, bTable string) join {
+	return join{table, [2]end{{column: a, table: aTable, key: "id"}, {column: b, table: bTable, key: "id"}}}
+}
+
+// Of a composite key only the first column can be looked up by; InnoDB makes an index for
+// each foreign key, the others don't.
+const noIndex = "the key begins with the other column, and nothing makes an index for this one"
+
+var makers = []maker{
+	{
+		name: "django", make: migrateDjango, smoke: smokeDjango,
+		joins: []join{
+			pairOf("auth_user_groups", "user_id", "auth_user", "group_id", "auth_group"),
+			pairOf("auth_user_user_permissions", "user_id", "auth_user", "permission_id", "auth_permission"),
+			pairOf("auth_group_permissions", "group_id", "auth_group", "permission_id", "auth_permission"),
+			pairOf("shop_article_publications", "article_id", "shop_article", "publication_id", "shop_publication"),
+			pairOf("shop_person_friends", "from_person_id", "shop_person", "to_person_id", "shop_person"),
+			pairOf("shop_person_follows", "from_person_id", "shop_person", "to_person_id", "shop_person"),
+			pairOf("shop_membership", "person_id", "shop_person", "club_id", "shop_club"),
+			pairOf("shop_enrolment", "person_id", "shop_person", "course_id", "shop_course"),
+		},
+		findings: []known{
+			{rule: audit.NoUniqueKey, tables: "shop_enrolment", because: "a through model has no constraint that it does not declare"},
+		},
+	},
+	{
+		name: "sequelize", make: fixture("sequelize"),
+		joins: []join{
+			pairOf("UserProjects", "UserId", "Users", "ProjectId", "Projects"),
+			pairOf("Follows", "followedId", "Users", "followerId", "Users"),
+			pairOf("Grants", "UserId", "Users", "RoleId", "Roles"),
+			pairOf("Loans", "UserId", "Users", "RoleId", "Roles"),
+			pairOf("BadgeUsers", "UserId", "Users", "BadgeId", "Badges"),
+		},
+		findings: []known{
+			{rule: audit.NoReverseIndex, tables: "UserProjects Follows Grants Loans", on: "postgres sqlite", because: noIndex},
+			{rule: audit.NoReverseIndex, tables: "BadgeUsers", because: noIndex + "; without a foreign key InnoDB does not either"},
+			{rule: audit.NullableUniqueKey, tables: "Grants", because: "the columns of a through model with an id are made without NOT NULL"},
+			{rule: audit.NoUniqueKey, tables: "Loans", because: "unique: false asks for none"},
+			{rule: audit.NoForeignKey, tables: "BadgeUsers", because: "constraints: false asks for none"},
+		},
+	},
+	{
+		name: "prisma5", make: fixture("prisma5"),
+		joins: prismaJoins,
+	},
+	{
+		name: "prisma6", on: "postgres", make: fixture("prisma6"),
+		joins: prismaJoins,
+	},
+	{
+		name: "prismamode", on: "mysql", make: fixture("prismamode"),
+		joins: prismaJoins,
+		findings: []known{
+			{rule: audit.NoForeignKey, tables: "_PostToTag", because: `relationMode = "prisma" makes none`},
+		},
+	},
+	{
+		name: "rails", make: fixture("rails"),
+		joins: []join{
+			pairOf("assemblies_parts", "assembly_id", "assemblies", "part_id", "parts"),
+			pairOf("roles_users", "user_id", "users", "role_id", "roles"),
+		},
+		findings: []known{
+			{rule: audit.NoUniqueKey, tables: "assemblies_parts", because: "create_join_table makes no key"},
+			{rule: audit.NoForeignKey, tables: "assemblies_parts", because: "create_join_table makes none"},
+			{rule: audit.NoReverseIndex, tables: "assemblies_parts", because: "create_join_table makes no index"},
+		},
+	},
+	{
+		name: "hibernate", on: "postgres mysql", make: fixture("hibernate"),
+		joins: hibernateJoins,
+		findings: []known{
+			{rule: audit.NoUniqueKey, tables: "person_address Person_Address", because: "a List is a bag, which may hold one element twice"},
+			{rule: audit.NoReverseIndex, tables: "person_address person_team", on: "postgres", because: noIndex},
+		},
+	},
+	{
+		name: "gorm", smoke: smokeGORM,
+		make:  func(t testing.TB, d *database) { migrateGORM(t, d.gorm(t)) },
+		joins: gormJoins,
+		findings: []known{
+			{rule: audit.NoReverseIndex, tables: "author_books author_friends loans reader_shelves", on: "postgres sqlite", because: noIndex},
+			{rule: audit.SoftDeleteFullKey, tables: "loans", because: "a deleted loan keeps its book from being lent again"},
+			{rule: audit.NoUniqueKey, tables: "reader_shelves", because: "the join model has a key of its own and declares no other"},
+		},
+	},
+	{
+		name: "gorm without constraints",
+		make: func(t testing.TB, d *database) {
+			db := d.gorm(t)
+			db.Config.DisableForeignKeyConstraintWhenMigrating = true
+			migrateGORM(t, db)
+		},
+		joins: gormJoins,
+		findings: []known{
+			{rule: audit.NoForeignKey, tables: "author_books loans reader_shelves", because: "the option leaves them out"},
+			{rule: audit.NoReverseIndex, tables: "author_books loans reader_shelves", because: noIndex},
+			{rule: audit.SoftDeleteFullKey, tables: "loans", because: "a deleted loan keeps its book from being lent again"},
+			{rule: audit.NoUniqueKey, tables: "reader_shelves", because: "the join model has a key of its own and declares no other"},
+		},
+	},
+	{
+		name: "ent", make: migrateEnt, smoke: migrateEnt,
+		joins: []join{
+			pairOf("user_groups", "user_id", "users", "group_id", "groups"),
+			pairOf("user_friends", "user_id", "users", "friend_id", "users"),
+		},
+		findings: []known{
+			{rule: audit.NoReverseIndex, tables: "user_groups user_friends", on: "postgres sqlite", because: noIndex},
+		},
+	},
+}
+
+var prismaJoins = []join{
+	{"_PostToTag", [2]end{{column: "A", table: "Post", key: "id", text: true}, {column: "B", table: "Tag", key: "id"}}},
+	pairOf("_UserFollows", "A", "User", "B", "User"),
+}
+
+var hibernateJoins = []join{
+	pairOf("Person_Address", "Person_id", "Person", "addresses_id", "Address"),
+	pairOf("Person_Team", "people_id", "Person", "teams_id", "Team"),
+}
+
+var gormJoins = []join{
+	pairOf("author_books", "author_id", "authors", "book_id", "books"),
+	pairOf("author_friends", "author_id", "authors", "friend_id", "authors"),
+	pairOf("loans", "reader_id", "readers", "book_id", "books"),
+	pairOf("reader_shelves", "reader_id", "readers", "shelf_id", "shelves"),
+}
+
+// inDatabase is the join table as the database writes its names: PostgreSQL makes unquoted
+// ones, as Hibernate's are, small.
+func (j join) inDatabase(d *database, m *maker) join {
+	if m.name == "hibernate" && d.kind == "postgres" {
+		j.table = strings.ToLower(j.table)
+		for i, e := range j.ends {
+			j.ends[i].column, j.ends[i].table = strings.ToLower(e.column), strings.ToLower(e.table)
+		}
+	}
+	return j
+}
+
