@@ -26,7 +26,7 @@ func djangoCommand(t testing.TB, d *database, args ...string) *exec.Cmd {
 	}
 	settings, err := json.Marshal(d.django)
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{"lab.py"}, args...)...)
+	cmd := exec.Command("/usr/bin/python3", append([]string{"lab.py"}, args...)...)
 	cmd.Dir = filepath.Join("testdata", "django")
 	cmd.Env = append(os.Environ(), "LAB_DATABASE="+string(settings), "PYTHONDONTWRITEBYTECODE=1")
 	return cmd

@@ -55,48 +55,31 @@ var engines = map[string]func(t testing.TB) *database{
 	"sqlite":   newSQLite,
 }
 
-// onEach runs a test on each engine.
-func onEach(t *testing.T, run func(t *testing.T, d *database)) {
-	t.Helper()
-	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
-		t.Run(kind, func(t *testing.T) { run(t, engines[kind](t)) })
-	}
-}
-
-var number atomic.Int64
-
-func newName() string { return fmt.Sprintf("auditlab_%d_%d", os.Getpid(), number.Add(1)) }
-
-// newPostgres makes a database, and not a schema as other tests do: an audit looks at
-// all schemas of one.
 func newPostgres(t testing.TB) *database {
 	config, err := pgx.ParseConfig(pgtest.DSN(t))
 	require.NoError(t, err)
-	name := newName()
-	_, err = pgtest.Admin(t).Exec("CREATE DATABASE " + name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_, err := pgtest.Admin(t).Exec("DROP DATABASE " + name)
-		require.NoError(t, err)
-	})
-	config.Database = name
-	delete(config.RuntimeParams, "search_path")
 	d := &database{
 		kind:      "postgres",
 		pool:      stdlib.OpenDB(*config),
 		dialector: func(pool *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: pool}) },
 		django: map[string]any{
-			"ENGINE": "django.db.backends.postgresql", "NAME": name, "HOST": config.Host, "PORT": config.Port,
+			"ENGINE": "django.db.backends.postgresql", "NAME": config.Database, "HOST": config.Host, "PORT": config.Port,
 			"USER": config.User, "PASSWORD": config.Password,
-			// pgtest looks for sessions of this name that are left.
-			"OPTIONS": map[string]string{"application_name": config.RuntimeParams["application_name"]},
+			"OPTIONS": map[string]string{
+				"options": "-c search_path=" + config.RuntimeParams["search_path"],
+				// pgtest looks for sessions of this name that are left.
+				"application_name": config.RuntimeParams["application_name"],
+			},
 		},
 	}
 	t.Cleanup(func() { require.NoError(t, d.pool.Close()) })
 	return d
 }
 
-var stopMariaDB func() error
+var (
+	stopMariaDB func() error
+	databases   atomic.Int64
+)
 
 // server is the one that all tests have their databases on.
 var server = sync.OnceValues(func() (*mariadb.Server, error) {
@@ -113,7 +96,7 @@ var server = sync.OnceValues(func() (*mariadb.Server, error) {
 func newMariaDB(t testing.TB) *database {
 	s, err := server()
 	require.NoError(t, err)
-	name := newName()
+	name := fmt.Sprintf("auditlab_%d", databases.Add(1))
 	run := func(statement string) {
 		pool, err := sql.Open("mysql", s.DSN(""))
 		require.NoError(t, err)

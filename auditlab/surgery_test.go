@@ -18,7 +18,7 @@ func (d *database) dropPairKeys(t testing.TB, j join) {
 	switch d.kind {
 	case "postgres":
 		for _, key := range d.strings(t, pgKeys, j.table, a, b) {
-			if d.count(t, "pg_constraint WHERE conname = '"+key+"'") > 0 {
+			if d.count(t, "pg_constraint WHERE connamespace = current_schema()::regnamespace AND conname = '"+key+"'") > 0 {
 				d.exec(t, fmt.Sprintf("ALTER TABLE %q DROP CONSTRAINT %q", j.table, key))
 			} else {
 				d.exec(t, fmt.Sprintf("DROP INDEX %q", key))

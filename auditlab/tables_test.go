@@ -78,8 +78,9 @@ func (d *database) into(t testing.TB, table string, n int, values map[string]str
 
 // join is a join table, as its maker meant it, between tables whose keys are single columns.
 type join struct {
-	table string
-	ends  [2]end
+	table  string
+	ends   [2]end
+	unseen bool // nothing in the database tells what it joins
 }
 
 type end struct {
@@ -87,12 +88,13 @@ type end struct {
 	text               bool // the key is a text, and not a number
 }
 
-// literal is the key of the n-th row of the end's table.
+// literal is the key of the n-th row of the end's table, clear of rows that its maker has
+// put there, and small enough for a smallint.
 func (e end) literal(n int) string {
 	if e.text {
 		return fmt.Sprintf("'k%d'", n)
 	}
-	return fmt.Sprint(n)
+	return fmt.Sprint(1000 + n)
 }
 
 // link is the INSERT that links the a-th and the b-th row. It has its own number, for the
@@ -106,20 +108,26 @@ func (d *database) link(t testing.TB, j join, a, b int) string {
 // seeded are how many rows each end has, and each links to one of the other end.
 const seeded = 5
 
-// seed gives the ends rows, and a link to each.
+// seed gives the ends rows, where another join table has not, and a link to each.
 func (d *database) seed(t testing.TB, j join) {
 	t.Helper()
-	for i, e := range j.ends {
-		if i == 1 && e.table == j.ends[0].table {
+	for _, e := range j.ends {
+		if d.count(t, fmt.Sprintf("%s WHERE %s = %s", d.quote(e.table), d.quote(e.key), e.literal(1))) > 0 {
 			continue
 		}
 		for n := 1; n <= seeded; n++ {
-			d.exec(t, d.into(t, e.table, n, map[string]string{e.key: e.literal(n)}))
+			d.exec(t, d.row(t, e, n))
 		}
 	}
 	for n := 1; n <= seeded; n++ {
 		d.exec(t, d.link(t, j, n, seeded+1-n))
 	}
+}
+
+// row is the INSERT of the n-th row of an end's table.
+func (d *database) row(t testing.TB, e end, n int) string {
+	t.Helper()
+	return d.into(t, e.table, n, map[string]string{e.key: e.literal(n)})
 }
 
 // strings gives the one column of a query.
