@@ -95,6 +95,10 @@ type JoinTable struct {
 	Convention string `json:"convention"` // whose names it has, or "foreign keys", "models", "named"
 	Rows       int64  `json:"rows"`       // an estimate where Estimated
 	Estimated  bool   `json:"estimated,omitempty"`
+	// Relation is the models' fields that it serves, as "User.Groups, Group.Users".
+	Relation string `json:"relation,omitempty"`
+	// SoftDelete are the columns by which its rows are deleted without going away.
+	SoftDelete []string `json:"soft_delete,omitempty"`
 }
 
 // Report is what an audit has found. Findings stand by table, the worst first.

@@ -1,0 +1,152 @@
+package audit
+
+import (
+	"context"
+	"strings"
+)
+
+// facts are what rows say, as far as they were asked.
+type facts struct {
+	counted  bool     // they could be
+	nulls    int64    // rows with a NULL in the pair
+	twice    int64    // pairs that are stored more than once
+	spare    int64    // rows of them that are too many
+	dead     int64    // soft-deleted rows, where a full key covers them
+	dangling [2]int64 // rows that point at nothing, by end
+	points   [2]bool  // it was asked
+}
+
+// count classifies a join table's keys, and asks its rows what the catalogue leaves open.
+func (a *audit) count(ctx context.Context, j *join) (err error) {
+	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
+		return err
+	}
+	ask := !j.keys.sound() || j.soft != nil && j.keys.full != nil || j.t.permitsNull(j.pair)
+	for i := range j.ends {
+		ask = ask || a.opens(j, i)
+	}
+	if !ask {
+		return nil
+	}
+	return a.askIfAllowed(ctx, j)
+}
+
+// askIfAllowed asks a table's rows, if the role may and the table is not too large.
+func (a *audit) askIfAllowed(ctx context.Context, j *join) error {
+	if !j.t.readable {
+		a.unseen(j.t.full(), j.t.unreadable)
+		return nil
+	}
+	if j.rows > a.options.CountUpTo {
+		return nil
+	}
+	err := a.try(ctx, func() error { return a.ask(ctx, j) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		a.unseen(j.t.full(), a.reason(err))
+		j.facts = facts{}
+		return nil
+	}
+	j.facts.counted = true
+	return nil
+}
+
+// opens says whether rows may point at nothing at an end.
+func (a *audit) opens(j *join, i int) bool {
+	e := j.ends[i]
+	return e.to != nil && len(e.references) == len(e.columns) &&
+		(e.foreign == nil || e.foreign.unvalidated || a.engine.lax())
+}
+
+func (a *audit) ask(ctx context.Context, j *join) error {
+	w := a.engine
+	from := " FROM " + w.table(j.t) + " AS j"
+	anyNull := orNull(w, "j", j.pair)
+	if err := a.numbers(ctx, "SELECT count(*), coalesce(sum(CASE WHEN "+anyNull+" THEN 1 ELSE 0 END), 0)"+from, &j.rows, &j.facts.nulls); err != nil {
+		return err
+	}
+	j.estimated = false
+	if !j.keys.sound() {
+		statement := "SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n" + from +
+			" WHERE NOT (" + anyNull + ")" + and(living(w, "j", j.soft)) +
+			" GROUP BY " + names(w, "j", j.pair) + " HAVING count(*) > 1) AS d"
+		if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
+			return err
+		}
+	}
+	if j.soft != nil && j.keys.full != nil {
+		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+living(w, "j", j.soft)+")", &j.facts.dead); err != nil {
+			return err
+		}
+	}
+	for i, e := range j.ends {
+		if !a.opens(j, i) || !e.to.readable {
+			continue
+		}
+		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE "+dangles(w, j.t, e), &j.facts.dangling[i]); err != nil {
+			return err
+		}
+		j.facts.points[i] = true
+	}
+	return nil
+}
+
+// dangles is the condition of a row "j" that points at nothing at an end.
+func dangles(w writer, t *table, e link) string {
+	return "NOT (" + orNull(w, "j", e.columns) + ") AND NOT EXISTS (SELECT 1 FROM " + w.table(e.to) + " AS e WHERE " + match(w, t, e, "e", "j") + ")"
+}
+
+// match is the condition that a row of an end is a join row's.
+func match(w writer, t *table, l link, end, join string) string {
+	parts := make([]string, len(l.columns))
+	for i, c := range l.columns {
+		parts[i] = w.compare(end+"."+w.quote(l.references[i]), join+"."+w.quote(c), l.to.column(l.references[i]), t.column(c))
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// orNull is the condition that one of the columns is NULL.
+func orNull(w writer, alias string, columns []string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = dotted(w, alias, c) + " IS NULL"
+	}
+	return strings.Join(parts, " OR ")
+}
+
+// living is the condition of a living row, "" where all are.
+func living(w writer, alias string, s *soft) string {
+	if s == nil {
+		return ""
+	}
+	parts := make([]string, len(s.by))
+	for i, c := range s.by {
+		parts[i] = w.lives(dotted(w, alias, c.name), c)
+	}
+	return strings.Join(parts, " AND ")
+}
+
+func and(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " AND " + condition
+}
+
+// names are columns, each with an alias in front if that is not "".
+func names(w writer, alias string, columns []string) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = dotted(w, alias, c)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func dotted(w writer, alias, column string) string {
+	if alias == "" {
+		return w.quote(column)
+	}
+	return alias + "." + w.quote(column)
+}

@@ -1,0 +1,239 @@
+package audit
+
+import (
+	"regexp"
+	"strings"
+)
+
+func (postgres) quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func (p postgres) in(t *table, name string) string {
+	if t.home {
+		return p.quote(name)
+	}
+	return p.quote(t.schema) + "." + p.quote(name)
+}
+
+func (p postgres) table(t *table) string { return p.in(t, t.name) }
+func (postgres) limit() int              { return 63 }
+func (postgres) lax() bool               { return false }
+
+func (postgres) soften() string { return "" }
+
+func (postgres) alive(c column) string {
+	switch {
+	case c.nullable:
+		return "CAST(NULL AS " + c.typ + ")"
+	case isBoolean(c.typ):
+		return "false"
+	}
+	return "CAST('0' AS " + c.typ + ")"
+}
+
+func (postgres) lives(name string, c column) string {
+	switch {
+	case c.nullable && isBoolean(c.typ):
+		return name + " IS NOT TRUE"
+	case isBoolean(c.typ):
+		return "NOT " + name
+	case c.nullable:
+		return name + " IS NULL"
+	}
+	return name + " = '0'"
+}
+
+func (p postgres) compare(a, b string, of, with *column) string {
+	if of != nil && with != nil && p.differ(with, of, false) != "" && !(isInteger(of.typ) && isInteger(with.typ)) {
+		return "CAST(" + a + " AS text) = CAST(" + b + " AS text)"
+	}
+	return a + " = " + b
+}
+
+// sizes are a type's length or precision.
+var sizes = regexp.MustCompile(`\(.*\)`)
+
+func isInteger(typ string) bool { return typ == "smallint" || typ == "integer" || typ == "bigint" }
+
+// differ says what is different about a column's type and its key's; lengths, and what
+// two texts are called, make none.
+func (postgres) differ(c, key *column, _ bool) string {
+	a, b := sizes.ReplaceAllString(c.typ, ""), sizes.ReplaceAllString(key.typ, "")
+	for _, t := range []*string{&a, &b} {
+		if *t == "character varying" {
+			*t = "text"
+		}
+	}
+	if a == b {
+		return ""
+	}
+	return c.typ + " for " + key.typ
+}
+
+func (p postgres) remove(m *maker, t *table, r removal) change {
+	kept := p.in(t, m.name(t.schema, removedPrefix+t.name))
+	columns := names(p, "", t.stored())
+	condition := r.where
+	if r.pair != nil {
+		row := []string{"ctid"}
+		if key := t.identity(); key != nil {
+			row = nil
+			for _, c := range key {
+				row = append(row, p.quote(c))
+			}
+		} else if t.partitioned {
+			row = []string{"tableoid", "ctid"}
+		}
+		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")"
+	}
+	overriding := ""
+	for _, c := range t.columns {
+		if c.identity {
+			overriding = " OVERRIDING SYSTEM VALUE"
+		}
+	}
+	return change{
+		fix: []Statement{
+			{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"},
+			{SQL: "WITH m2msafe_gone AS (DELETE FROM " + p.table(t) + " AS j WHERE " + condition + " RETURNING " + names(p, "j", t.stored()) + ") INSERT INTO " + kept + " (" + columns + ") SELECT " + columns + " FROM m2msafe_gone", Why: r.why},
+		},
+		undo: []Statement{
+			{SQL: "INSERT INTO " + p.table(t) + " (" + columns + ")" + overriding + " SELECT " + columns + " FROM " + kept, Why: "puts the removed rows back"},
+			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
+		},
+	}
+}
+
+func (p postgres) alter(t *table, what, why string) Statement {
+	return Statement{SQL: "ALTER TABLE " + p.table(t) + " " + what, Why: why}
+}
+
+// notNull goes by a CHECK, which is validated without a lock that keeps writers out, and
+// spares SET NOT NULL its look at all rows.
+func (p postgres) notNull(m *maker, t *table, columns []string) change {
+	name := p.quote(m.name(t.schema, t.name, "m2msafe_not_null"))
+	var checks, set, drop []string
+	for _, c := range columns {
+		checks = append(checks, p.quote(c)+" IS NOT NULL")
+		set = append(set, "ALTER COLUMN "+p.quote(c)+" SET NOT NULL")
+		drop = append(drop, "ALTER COLUMN "+p.quote(c)+" DROP NOT NULL")
+	}
+	return change{
+		fix: []Statement{
+			p.alter(t, "ADD CONSTRAINT "+name+" CHECK ("+strings.Join(checks, " AND ")+") NOT VALID", "refuses new NULLs, for a moment's lock"),
+			p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the rows, while others write"),
+			p.alter(t, strings.Join(set, ", "), "believes the constraint, and looks at no row"),
+			p.alter(t, "DROP CONSTRAINT "+name, "it has done its work"),
+		},
+		undo: []Statement{p.alter(t, strings.Join(drop, ", "), "permits NULL again")},
+	}
+}
+
+func (p postgres) unique(m *maker, t *table, columns []string, s *soft) change {
+	if len(minus(t.partition, columns)) > 0 {
+		return cannot("The table is partitioned by columns that are not the pair's, and PostgreSQL has unique keys there only with those in them.")
+	}
+	where := ""
+	if s != nil {
+		where = " WHERE " + living(p, "", s)
+	}
+	c, _ := p.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; writers go on while it is built. If a pair is stored twice meanwhile it fails: drop what is left of it, and begin anew")
+	return c
+}
+
+func (p postgres) index(m *maker, t *table, columns []string) change {
+	c, _ := p.create(m, t, "INDEX", "idx", columns, "", "writers go on while it is built")
+	return c
+}
+
+func (p postgres) create(m *maker, t *table, kind, prefix string, columns []string, where, why string) (_ change, name string) {
+	name = m.name(t.schema, append([]string{prefix, t.name}, columns...)...)
+	concurrently := " CONCURRENTLY"
+	if t.partitioned { // there is no such thing there
+		concurrently = ""
+	}
+	return change{
+		fix: []Statement{{SQL: "CREATE " + kind + concurrently + " " + p.quote(name) + " ON " + p.table(t) + " (" + names(p, "", columns) + ")" + where,
+			Why: why, Solo: !t.partitioned}},
+		undo: []Statement{{SQL: "DROP INDEX" + concurrently + " " + p.in(t, name), Why: "takes the index away", Solo: !t.partitioned}},
+	}, name
+}
+
+func (p postgres) drop(_ *maker, t *table, x *index) change {
+	if x.constraint != "" {
+		return change{
+			fix:  []Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(x.constraint), "takes "+x.name+" away")},
+			undo: []Statement{p.alter(t, "ADD CONSTRAINT "+p.quote(x.constraint)+" "+x.definition, "makes "+x.name+" as it was")},
+		}
+	}
+	concurrently, definition := " CONCURRENTLY", x.definition
+	if t.partitioned {
+		concurrently = ""
+	} else {
+		definition = strings.Replace(definition, "INDEX ", "INDEX CONCURRENTLY ", 1)
+	}
+	c := change{
+		fix:  []Statement{{SQL: "DROP INDEX" + concurrently + " " + p.in(t, x.name), Why: "takes " + x.name + " away", Solo: !t.partitioned}},
+		undo: []Statement{{SQL: definition, Why: "makes " + x.name + " as it was", Solo: !t.partitioned}},
+	}
+	if x.invalid {
+		c.undo = nil // nobody has use for it
+	}
+	return c
+}
+
+// undefer makes a deferrable constraint one that is checked at once, in the place of the
+// old one.
+func (p postgres) undefer(m *maker, t *table, x *index) change {
+	kind := "UNIQUE"
+	if x.primary {
+		kind = "PRIMARY KEY"
+	}
+	name := p.quote(x.constraint)
+	back := p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+x.definition, "makes it as it was")
+	if t.partitioned {
+		return change{
+			fix:  []Statement{p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+kind+" ("+names(p, "", x.columns)+")", "is checked at once")},
+			undo: []Statement{back},
+		}
+	}
+	made, index := p.create(m, t, "UNIQUE INDEX", "uq", x.columns, "", "writers go on while it is built")
+	return change{
+		fix: append(made.fix, p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+kind+" USING INDEX "+p.quote(index),
+			"the constraint takes the index, and its name, for its own")),
+		undo: []Statement{back},
+	}
+}
+
+func (p postgres) foreign(m *maker, t *table, e link, action string) change {
+	name := p.quote(m.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
+	constraint := "ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(p, "", e.columns) + ") REFERENCES " + p.table(e.to) + " (" + names(p, "", e.references) + ")" + action
+	undo := []Statement{p.alter(t, "DROP CONSTRAINT "+name, "takes the foreign key away")}
+	if t.partitioned {
+		return change{fix: []Statement{p.alter(t, constraint, "looks at all rows; writers of both tables wait")}, undo: undo}
+	}
+	return change{
+		fix: []Statement{
+			p.alter(t, constraint+" NOT VALID", "holds for new rows, for a moment's lock"),
+			p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the old rows, while others write"),
+		},
+		undo: undo,
+	}
+}
+
+func (p postgres) validate(_ *maker, t *table, f *foreignKey) change {
+	name := p.quote(f.name)
+	return change{
+		fix:  []Statement{p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the old rows, while others write")},
+		undo: []Statement{p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+f.definition, "as it was")},
+	}
+}
+
+func (p postgres) retype(_ *maker, t *table, c, key *column) change {
+	to := func(typ, why string) Statement {
+		return p.alter(t, "ALTER COLUMN "+p.quote(c.name)+" TYPE "+typ+" USING CAST("+p.quote(c.name)+" AS "+typ+")", why)
+	}
+	return change{
+		fix:  []Statement{to(key.typ, "writes the table anew, and nobody reads it meanwhile: choose a quiet hour")},
+		undo: []Statement{to(c.typ, "the type that it had")},
+	}
+}

@@ -1,0 +1,124 @@
+package audit
+
+import (
+	"context"
+	"slices"
+
+	"github.com/m2msafe/m2msafe/internal/catalog"
+)
+
+// keys are a join table's unique keys, by what they do for the pair.
+type keys struct {
+	full    *index // on the pair, of all rows
+	living  *index // on the pair, of the living rows; nil without soft deletion
+	faulty  *index // the one that comes nearest, where neither is there
+	fault   Rule
+	narrow  []*index // on a part of the pair: it keeps more apart than the pair
+	invalid []*index // on the pair, from a CREATE INDEX CONCURRENTLY that failed
+}
+
+// sound says whether pairs can't be stored twice.
+func (k *keys) sound() bool { return k.full != nil || k.living != nil || len(k.narrow) > 0 }
+
+// faults by how near they are to a sound key.
+var faults = []Rule{DeferrableUniqueKey, NullableUniqueKey, ExpressionUniqueKey, PartialUniqueKey}
+
+// classify looks at the unique keys of a table for a pair.
+func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) (k keys, err error) {
+	fault := func(x *index, r Rule) {
+		if k.faulty == nil || slices.Index(faults, r) < slices.Index(faults, k.fault) {
+			k.faulty, k.fault = x, r
+		}
+	}
+	for _, x := range t.indexes {
+		if !x.unique {
+			continue
+		}
+		plain := slices.DeleteFunc(slices.Clone(x.columns), func(c string) bool { return c == "" })
+		rest := minus(t.minusDead(plain, pair, s), pair)
+		expressions := len(plain) < len(x.columns)
+		switch {
+		case expressions && len(rest) == 0 && contains(append(slices.Clone(plain), x.uses...), pair) &&
+			len(minus(minus(x.uses, pair), s.columns())) == 0:
+			if x.where == "" && !x.invalid {
+				fault(x, ExpressionUniqueKey)
+			}
+		case expressions || len(rest) > 0 && contains(plain, pair):
+			// It keeps something else apart.
+		case contains(plain, pair):
+			holds := true
+			if x.where != "" {
+				if holds, err = a.coversLiving(ctx, t, x, s); err != nil {
+					return k, err
+				}
+			}
+			switch {
+			case x.invalid:
+				k.invalid = append(k.invalid, x)
+			case !holds:
+				fault(x, PartialUniqueKey)
+			case x.deferrable:
+				fault(x, DeferrableUniqueKey)
+			case !x.nullsEqual && t.nullables(pair) != nil:
+				fault(x, NullableUniqueKey)
+			case x.where != "" || len(plain) > len(pair):
+				k.living = x
+			case k.full == nil:
+				k.full = x
+			}
+		case len(plain) > 0 && contains(pair, plain) && x.where == "" && !x.invalid:
+			k.narrow = append(k.narrow, x)
+		}
+	}
+	return k, nil
+}
+
+// nullables are those of the columns that permit NULL. In SQLite's primary keys all do,
+// which is nothing that anybody has asked for: rows tell whether it matters.
+func (t *table) nullables(columns []string) []string {
+	var found []string
+	for _, name := range columns {
+		if c := t.column(name); c != nil && c.nullable && !c.primary {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// permitsNull says whether NULL can stand in one of the columns at all.
+func (t *table) permitsNull(columns []string) bool {
+	return slices.ContainsFunc(columns, func(name string) bool { return t.column(name).nullable })
+}
+
+// coversLiving says whether a partial key holds for every living row: the database
+// evaluates its predicate on one.
+func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (bool, error) {
+	if s == nil || len(minus(t.mentioned(x.where), s.columns())) > 0 {
+		return false, nil
+	}
+	var holds int64
+	row := "SELECT "
+	for i, c := range s.by {
+		row += [...]string{"", ", "}[min(i, 1)] + a.engine.alive(c) + " AS " + a.engine.quote(c.name)
+	}
+	err := a.try(ctx, func() error {
+		return a.numbers(ctx, "SELECT CASE WHEN ("+x.where+") THEN 1 ELSE 0 END FROM ("+row+") AS r", &holds)
+	})
+	if err != nil && ctx.Err() != nil {
+		return false, err
+	}
+	return err == nil && holds == 1, nil // of what the predicate needs besides, nothing is known
+}
+
+// dependents are the tables with foreign keys that refer to a key of a table.
+func (d *database) dependents(t *table, x *index) []string {
+	var names []string
+	for _, other := range d.tables {
+		for _, f := range other.foreign {
+			if f.table == t && catalog.SameColumns(f.references, x.columns) {
+				names = append(names, other.full())
+			}
+		}
+	}
+	return names
+}

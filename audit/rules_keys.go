@@ -1,0 +1,160 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+)
+
+// duplicates: pairs that are stored twice.
+func (a *audit) duplicates(j *join) []found {
+	if j.facts.twice == 0 {
+		return nil
+	}
+	f := j.finding(DuplicatePairs, Error, j.pair)
+	f.Rows, f.Estimated = j.facts.spare, false
+	f.Title = counted(j.facts.twice, "pair is stored", "pairs are stored") + " more than once"
+	f.Story = fmt.Sprintf("Of these rows %s too many. A list of links shows them twice, a count is too high, and code that expects one row finds two. "+
+		"As long as they are there no unique key can be made. The fix keeps the oldest row of each pair and puts the others into a table of their own.",
+		counted(j.facts.spare, "is", "are"))
+	f.mend = func() change { return a.removeDuplicates(j) }
+	return []found{f}
+}
+
+func (a *audit) removeDuplicates(j *join) change {
+	return a.engine.remove(a.maker, j.t, removal{pair: j.pair, soft: j.soft, why: "keeps the oldest row of each pair"})
+}
+
+// uniqueKey: nothing keeps pairs apart, or what does so is of little use.
+func (a *audit) uniqueKey(j *join) []found {
+	k := &j.keys
+	var f found
+	switch {
+	case k.sound():
+		if nulls := j.facts.nulls; nulls > 0 && len(k.narrow) == 0 && j.t.nullables(j.pair) == nil { // SQLite's primary key
+			f = a.nullable(j)
+			f.mend = func() change { return a.permitNoNull(j) }
+			return []found{f}
+		}
+		return nil
+	case k.faulty == nil && j.soft != nil:
+		f = j.finding(SoftDeleteNoKey, Error, j.pair)
+		f.Title = "Nothing keeps a living pair from being stored twice"
+		f.Story = fmt.Sprintf("Rows are deleted by %s, and no unique key covers the living ones. Two requests that link the same pair at once both succeed, and the link is there twice. "+
+			"A unique key with a column that is NULL in living rows is no help: NULL is never equal to NULL.", quoted(j.soft.columns()))
+	case k.faulty == nil:
+		f = j.finding(NoUniqueKey, Error, j.pair)
+		f.Title = "Nothing keeps a pair from being stored twice"
+		f.Story = fmt.Sprintf("There is no unique key on (%s). Two requests that link the same pair at once both find nothing and both insert: the link is there twice. "+
+			"get_or_create, ON CONFLICT and upserts can't help, for they all rest on such a key.", quoted(j.pair))
+	default:
+		f = a.faulty(j)
+	}
+	if len(k.invalid) > 0 {
+		f.Story += " The index " + k.invalid[0].name + " is invalid, left behind by a CREATE INDEX CONCURRENTLY that failed, and enforces nothing."
+	}
+	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
+		f.Story += " Whether pairs are stored twice was not counted; the fix looks for them first."
+	}
+	f.mend = func() change { return a.mendKey(j) }
+	return []found{f}
+}
+
+// faulty is the finding about a unique key that is not enough.
+func (a *audit) faulty(j *join) found {
+	x := j.keys.faulty
+	f := j.finding(j.keys.fault, Warning, j.pair)
+	switch j.keys.fault {
+	case NullableUniqueKey:
+		return a.nullable(j)
+	case PartialUniqueKey:
+		f.Title = "The unique key on the pair covers some rows only"
+		f.Story = fmt.Sprintf("%s holds only for rows WHERE %s. All others can be stored twice, and an ON CONFLICT (%s) without that condition fails with 42P10.",
+			x.name, x.where, quoted(j.pair))
+	case DeferrableUniqueKey:
+		f.Title = "The unique key on the pair is deferrable"
+		f.Story = fmt.Sprintf("%s can be checked as late as at COMMIT. PostgreSQL refuses it for ON CONFLICT (55000), so every upsert of a link fails; "+
+			"and what fails at COMMIT takes the whole transaction with it.", x.constraint)
+	case ExpressionUniqueKey:
+		f.Title = "The unique key on the pair is on expressions"
+		f.Story = fmt.Sprintf("%s keeps equal pairs apart, but ON CONFLICT (%s) does not find it and fails, and where an expression is NULL it keeps nothing apart. "+
+			"The fix adds a key on the columns themselves. The one on expressions stays: it may say more than that.", x.name, quoted(j.pair))
+	}
+	return f
+}
+
+// nullable is the finding about a pair whose columns permit NULL.
+func (a *audit) nullable(j *join) found {
+	columns := j.t.nullables(j.pair)
+	if columns == nil { // in SQLite's primary key
+		columns = slices.DeleteFunc(slices.Clone(j.pair), func(c string) bool { return !j.t.column(c).nullable })
+	}
+	f := j.finding(NullableUniqueKey, Warning, columns)
+	f.Title = "NULL is permitted in " + quoted(columns)
+	f.Story = "NULL is never equal to NULL, so the unique key lets a row with one be stored again and again, and such a row links nothing."
+	if !j.facts.counted {
+		return f
+	}
+	f.Rows, f.Estimated = j.facts.nulls, false
+	if j.facts.nulls > 0 {
+		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL.", counted(j.facts.nulls, "is one such row", "such rows are stored"))
+	} else {
+		f.Story += " There is no such row yet."
+	}
+	return f
+}
+
+// permitNoNull takes the rows with NULL in the pair away, and makes its columns NOT NULL.
+func (a *audit) permitNoNull(j *join) change {
+	columns := slices.DeleteFunc(slices.Clone(j.pair), func(c string) bool { return !j.t.column(c).nullable })
+	if len(columns) == 0 {
+		return change{}
+	}
+	for _, e := range j.ends {
+		if e.foreign != nil && e.foreign.onDelete == "SET NULL" {
+			return cannot("A foreign key on " + quoted(e.columns) + " is ON DELETE SET NULL, which needs the column to permit NULL. Make it ON DELETE CASCADE first.")
+		}
+	}
+	var c change
+	if j.facts.nulls > 0 || !j.facts.counted {
+		c = a.engine.remove(a.maker, j.t, removal{where: orNull(a.engine, "j", j.pair), why: "a link to nothing is no link"})
+	}
+	return c.then(a.engine.notNull(a.maker, j.t, columns))
+}
+
+// mendKey makes the unique key that is missing, in the place of one that is not enough.
+func (a *audit) mendKey(j *join) change {
+	k := &j.keys
+	c := a.permitNoNull(j)
+	if k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair) {
+		return c.then(a.engine.undefer(a.maker, j.t, k.faulty))
+	}
+	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
+		c = c.then(a.removeDuplicates(j))
+	}
+	for _, x := range k.invalid {
+		c = c.then(a.engine.drop(a.maker, j.t, x))
+	}
+	if k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "") {
+		return c // the key itself is sound then
+	}
+	c = c.then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft))
+	if k.faulty != nil && k.fault != ExpressionUniqueKey {
+		c = c.then(a.engine.drop(a.maker, j.t, k.faulty))
+	}
+	return c
+}
+
+// leading are the pair's columns for a new key, that end first which no index begins with
+// yet.
+func (a *audit) leading(j *join) []string {
+	first, second := j.ends[0].columns, j.ends[1].columns
+	if j.t.led(first) && !j.t.led(second) {
+		first, second = second, first
+	}
+	return pairOf(first, second)
+}
+
+// led says whether an index begins with the columns.
+func (t *table) led(columns []string) bool {
+	return slices.ContainsFunc(t.indexes, func(x *index) bool { return x.where == "" && x.leads(columns) })
+}

@@ -1,0 +1,150 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+)
+
+// dangling: rows that point at nothing.
+func (a *audit) dangling(j *join) []found {
+	var columns, parts []string
+	var rows int64
+	for i, e := range j.ends {
+		if n := j.facts.dangling[i]; n > 0 {
+			columns = append(columns, minus(e.columns, columns)...)
+			parts = append(parts, counted(n, "row", "rows")+" at no row of "+e.name())
+			rows += n
+		}
+	}
+	if rows == 0 {
+		return nil
+	}
+	f := j.finding(DanglingLinks, Error, columns)
+	f.Rows, f.Estimated = rows, false
+	f.Title = counted(rows, "link points", "links point") + " at nothing"
+	f.Story = "There are " + strings.Join(parts, ", and ") + ". A join does not show them, a count of the join table does, and as soon as the key is given to a new row, that row has links that nobody gave it. " +
+		"The fix puts them into a table of their own."
+	f.mend = func() change { return a.removeDangling(j, j.facts.dangling[0] > 0, j.facts.dangling[1] > 0) }
+	return []found{f}
+}
+
+func (a *audit) removeDangling(j *join, ends ...bool) change {
+	var parts []string
+	for i, e := range j.ends {
+		if ends[i] {
+			parts = append(parts, "("+dangles(a.engine, j.t, e)+")")
+		}
+	}
+	return a.engine.remove(a.maker, j.t, removal{where: strings.Join(parts, " OR "), why: "takes the links away that point at nothing"})
+}
+
+// foreignKeys: an end that can be deleted under its links.
+func (a *audit) foreignKeys(j *join) []found {
+	var all []found
+	for i, e := range j.ends {
+		if e.to == nil || len(e.references) != len(e.columns) || e.foreign != nil && !e.foreign.unvalidated {
+			continue
+		}
+		var f found
+		if e.foreign != nil {
+			f = j.finding(NoForeignKey, Note, e.columns)
+			f.Title = "The foreign key on " + quoted(e.columns) + " was never validated"
+			f.Story = fmt.Sprintf("%s is NOT VALID: it holds for what was written since it was made, and of older rows nobody knows whether they point at rows of %s.", e.foreign.name, e.name())
+		} else {
+			f = j.finding(NoForeignKey, Warning, e.columns)
+			f.Title = "No foreign key on " + quoted(e.columns)
+			f.Story = fmt.Sprintf("A row of %s can be deleted under its links, also in the moment in which another request makes one, and a link can be made to a row that was never there.", e.name())
+		}
+		if !j.facts.points[i] {
+			f.Story += " Whether rows point at nothing was not counted; the fix looks for them first."
+		}
+		f.mend = func() change { return a.bind(j, i) }
+		all = append(all, f)
+	}
+	return all
+}
+
+// bind gives an end the foreign key that is missing.
+func (a *audit) bind(j *join, i int) change {
+	e := j.ends[i]
+	var c change
+	if !j.facts.points[i] {
+		c = a.removeDangling(j, i == 0, i == 1)
+	}
+	switch {
+	case e.foreign != nil:
+		return c.then(a.engine.validate(a.maker, j.t, e.foreign))
+	case j.t.foreignless != "":
+		return cannot(j.t.foreignless)
+	case !e.to.keyed(e.references):
+		return cannot("There can't be one as long as " + quoted(e.references) + " has no unique key in " + e.name() + ".")
+	}
+	action := " ON DELETE CASCADE"
+	if other := j.ends[1-i].foreign; other != nil {
+		action = ""
+		if other.onDelete != "" && other.onDelete != "SET NULL" {
+			action = " ON DELETE " + other.onDelete
+		}
+	}
+	return c.then(a.engine.foreign(a.maker, j.t, e, action))
+}
+
+// types: a join column of another type than the key that it refers to.
+func (a *audit) types(j *join) []found {
+	var all []found
+	for _, e := range j.ends {
+		if e.to == nil || len(e.references) != len(e.columns) {
+			continue
+		}
+		for i, name := range e.columns {
+			c, key := j.t.column(name), e.to.column(e.references[i])
+			if key == nil {
+				continue
+			}
+			difference := a.engine.differ(c, key, e.foreign != nil)
+			if difference == "" {
+				continue
+			}
+			f := j.finding(KeyTypesDiffer, Warning, []string{name})
+			f.Title = name + " has another type than " + e.name() + "." + key.name + ": " + difference
+			f.Story = typeStory(c, key)
+			if isWider(c.typ, key.typ) {
+				f.Severity = Note
+			}
+			f.mend = func() change { return a.engine.retype(a.maker, j.t, c, key) }
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// wholes are the integers, by their size.
+var wholes = []string{"tinyint", "smallint", "mediumint", "int", "bigint"}
+
+func size(typ string) int {
+	typ = strings.ToLower(typ)
+	if typ == "integer" {
+		typ = "int"
+	}
+	for i, w := range wholes {
+		if typ == w || strings.HasPrefix(typ, w+"(") || strings.HasPrefix(typ, w+" ") {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// isWider says whether a type is an integer that holds all of another.
+func isWider(typ, key string) bool {
+	return size(key) > 0 && size(typ) > size(key) && strings.Contains(typ, "unsigned") == strings.Contains(key, "unsigned")
+}
+
+func typeStory(c, key *column) string {
+	switch {
+	case isWider(c.typ, key.typ):
+		return "It holds every key, so nothing is lost. The type of the key takes less room, and some databases refuse a foreign key between the two."
+	case size(c.typ) > 0 && size(key.typ) > 0:
+		return "A key that does not fit into it can't be linked: the insert fails, once the keys have grown that far."
+	}
+	return "The database converts one of the two for each comparison, or refuses to. Joins pass the index by, a foreign key may be impossible, and two texts for one key are two links of one row."
+}

@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/m2msafe/m2msafe/internal/catalog"
+)
+
+// database is a catalogue, as far as an audit goes.
+type database struct {
+	product string // and its version
+	tables  []*table
+	taken   map[string]bool // names that a new table or index can't have; see [names]
+}
+
+// table is a table of the catalogue.
+type table struct {
+	id           int64
+	schema, name string
+	home         bool // it needs no schema in front of it
+	scope        bool // it is to be looked at, and not only referred to
+	columns      []column
+	indexes      []*index
+	foreign      []*foreignKey
+	rows         int64  // the database's estimate, -1 if it has none
+	readable     bool   // the role may read every row
+	unreadable   string // why not
+	partitioned  bool
+	partition    []string // the columns that PostgreSQL's partitions go by, "" for an expression
+	foreignless  string   // why there can't be a foreign key, if so
+	planned      planned  // what the fixes so far make of it
+}
+
+// column is a column of a table.
+type column struct {
+	name, typ string
+	nullable  bool
+	generated string // the expression of a generated column
+	identity  bool   // it takes a value only by OVERRIDING SYSTEM VALUE
+	primary   bool   // in SQLite's primary key, where NULL may stand without anyone meaning it
+	modify    string // what stands behind the type in a definition of the MySQL family, but NULL
+	collation string
+	length    int // of a text, 0 for none
+}
+
+// index is an index of a table.
+type index struct {
+	name       string
+	columns    []string // "" for an expression, or a prefix
+	uses       []string // columns in the expressions
+	unique     bool
+	primary    bool
+	invalid    bool
+	where      string
+	deferrable bool
+	nullsEqual bool
+	constraint string // the constraint that it belongs to
+	definition string // what makes it: an index's statement, a constraint's clause; none if the table's own does
+}
+
+// foreignKey is a reference of a table.
+type foreignKey struct {
+	name        string
+	columns     []string
+	table       *table // nil for one that was not read
+	refers      string // its name
+	references  []string
+	unvalidated bool
+	definition  string
+	onDelete    string // CASCADE, SET NULL, …; "" for the default
+}
+
+// full is the table's name as the report has it.
+func (t *table) full() string {
+	if t.home || t.schema == "" {
+		return t.name
+	}
+	return t.schema + "." + t.name
+}
+
+func (t *table) column(name string) *column {
+	i := slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &t.columns[i]
+}
+
+// stored are the columns that an INSERT may name.
+func (t *table) stored() []string {
+	var names []string
+	for _, c := range t.columns {
+		if c.generated == "" {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// primaryKey is the table's primary key, nil if it has none.
+func (t *table) primaryKey() *index {
+	i := slices.IndexFunc(t.indexes, func(x *index) bool { return x.primary })
+	if i < 0 {
+		return nil
+	}
+	return t.indexes[i]
+}
+
+// identity are columns that tell each row from all others: nil if there are none.
+func (t *table) identity() []string {
+	for _, x := range t.indexes {
+		if x.unique && !x.invalid && x.where == "" && !slices.ContainsFunc(x.columns, func(name string) bool {
+			c := t.column(name)
+			return c == nil || c.nullable
+		}) {
+			return x.columns
+		}
+	}
+	return nil
+}
+
+// keyed says whether a foreign key may refer to the columns.
+func (t *table) keyed(columns []string) bool {
+	return slices.ContainsFunc(t.indexes, func(x *index) bool {
+		return x.unique && !x.invalid && !x.deferrable && x.where == "" && catalog.SameColumns(x.columns, columns)
+	})
+}
+
+// reference is the foreign key of columns, in any order, to a table; to any if that is nil.
+func (t *table) reference(columns []string, to *table) *foreignKey {
+	for _, f := range t.foreign {
+		if (to == nil || f.table == to) && catalog.SameColumns(f.columns, columns) {
+			return f
+		}
+	}
+	return nil
+}
+
+// leads says whether an index begins with the columns, in any order.
+func (x *index) leads(columns []string) bool {
+	return !x.invalid && len(x.columns) >= len(columns) && catalog.SameColumns(x.columns[:len(columns)], columns)
+}
+
+// find is the table of a name, with its schema or without.
+func (d *database) find(name string) *table {
+	for _, t := range d.tables {
+		if t.full() == name {
+			return t
+		}
+	}
+	for _, t := range d.tables {
+		if t.schema != "" && t.schema+"."+t.name == name {
+			return t
+		}
+	}
+	for _, t := range d.tables {
+		if strings.EqualFold(t.full(), name) {
+			return t
+		}
+	}
+	return nil
+}
+
+func minus(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+func contains(all, some []string) bool { return len(minus(some, all)) == 0 }

@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+)
+
+// soft is how rows of a table are deleted without going away: nil where they are not.
+type soft struct{ by []column }
+
+// deletedNames are what columns of soft deletion are called, the surest first.
+var deletedNames = []string{"deleted_at", "deleted_on", "is_deleted", "deleted", "is_del", "removed_at", "is_removed", "soft_deleted"}
+
+// softDeletion finds the column by its name and type.
+func softDeletion(t *table) *soft {
+	for _, name := range deletedNames {
+		for _, c := range t.columns {
+			if strings.Join(words(c.name), "_") == name && (c.nullable || c.isFlag()) {
+				return &soft{[]column{c}}
+			}
+		}
+	}
+	return nil
+}
+
+// softBy is that by the columns of names.
+func softBy(t *table, names []string) *soft {
+	var s soft
+	for _, name := range names {
+		if c := t.column(name); c != nil {
+			s.by = append(s.by, *c)
+		}
+	}
+	if s.by == nil {
+		return nil
+	}
+	return &s
+}
+
+func (s *soft) columns() []string {
+	if s == nil {
+		return nil
+	}
+	var names []string
+	for _, c := range s.by {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func (s *soft) has(column string) bool { return slices.Contains(s.columns(), column) }
+
+// isFlag says whether a column of soft deletion is false or 0 in a living row, and not
+// NULL.
+func (c column) isFlag() bool {
+	t := strings.ToLower(c.typ)
+	return isBoolean(t) || strings.Contains(t, "int") || strings.HasPrefix(t, "bit")
+}
+
+func isBoolean(typ string) bool { return strings.HasPrefix(typ, "bool") }
+
+// deadKey says whether a key's column takes a living row out of the key, or leaves it as
+// it is: a generated column of soft-delete columns alone.
+func (t *table) deadColumn(name string, s *soft) bool {
+	c := t.column(name)
+	return s != nil && c != nil && c.generated != "" && len(minus(t.mentioned(c.generated), s.columns())) == 0
+}
+
+// minusDead are a key's columns without those of soft deletion that are equal in all
+// living rows: one that is NULL there keeps no two rows apart, and stays.
+func (t *table) minusDead(columns, pair []string, s *soft) []string {
+	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool {
+		if slices.Contains(pair, name) || name == "" {
+			return false
+		}
+		if t.deadColumn(name, s) {
+			return true
+		}
+		c := t.column(name)
+		return s.has(name) && !c.nullable
+	})
+}
+
+// mentioned are the table's columns that an expression names.
+func (t *table) mentioned(expression string) []string {
+	var found []string
+	for _, word := range identifiers(expression) {
+		for _, c := range t.columns {
+			if strings.EqualFold(c.name, word) && !slices.Contains(found, c.name) {
+				found = append(found, c.name)
+			}
+		}
+	}
+	return found
+}
+
+// identifiers are the names in an expression, quoted or not, keywords among them.
+func identifiers(expression string) []string {
+	var all []string
+	for i := 0; i < len(expression); {
+		switch c := expression[i]; {
+		case c == '\'':
+			end := strings.IndexByte(expression[i+1:], '\'')
+			if end < 0 {
+				return all
+			}
+			i += end + 2
+		case c == '"' || c == '`' || c == '[':
+			mark := c
+			if c == '[' {
+				mark = ']'
+			}
+			end := strings.IndexByte(expression[i+1:], mark)
+			if end < 0 {
+				return all
+			}
+			all = append(all, expression[i+1:i+1+end])
+			i += end + 2
+		case isWordByte(c):
+			from := i
+			for i < len(expression) && isWordByte(expression[i]) {
+				i++
+			}
+			all = append(all, expression[from:i])
+		default:
+			i++
+		}
+	}
+	return all
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
