@@ -121,11 +121,28 @@ func (a *audit) permitNoNull(j *join) change {
 	return c.then(a.engine.notNull(a.maker, j.t, columns))
 }
 
+// undeferred says that the key which is there will do once it is checked at once; notNull,
+// that it will once its columns are NOT NULL.
+func (j *join) undeferred() bool {
+	k := &j.keys
+	return k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair)
+}
+
+func (j *join) notNull() bool {
+	k := &j.keys
+	return k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "")
+}
+
+// keyToCome says that mendKey makes a new key.
+func (j *join) keyToCome() bool {
+	return !j.keys.sound() && !(j.keys.faulty != nil && (j.undeferred() || j.notNull()))
+}
+
 // mendKey makes the unique key that is missing, in the place of one that is not enough.
 func (a *audit) mendKey(j *join) change {
 	k := &j.keys
 	c := a.permitNoNull(j)
-	if k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair) {
+	if j.undeferred() {
 		return c.then(a.engine.undefer(a.maker, j.t, k.faulty))
 	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
@@ -134,8 +151,8 @@ func (a *audit) mendKey(j *join) change {
 	for _, x := range k.invalid {
 		c = c.then(a.engine.drop(a.maker, j.t, x))
 	}
-	if k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "") {
-		return c // the key itself is sound then
+	if j.notNull() {
+		return c
 	}
 	c = c.then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft))
 	if k.faulty != nil && k.fault != ExpressionUniqueKey {

@@ -103,7 +103,7 @@ func (a *audit) reverse(j *join) []found {
 		if j.t.led(e.columns) || j.keys.living != nil && j.keys.living.leads(e.columns) {
 			continue
 		}
-		if !j.keys.sound() && catalog.SameColumns(a.leading(j)[:len(e.columns)], e.columns) {
+		if j.keyToCome() && catalog.SameColumns(a.leading(j)[:len(e.columns)], e.columns) {
 			continue // the key that is missing will
 		}
 		f := j.finding(NoReverseIndex, Note, e.columns)

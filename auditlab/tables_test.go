@@ -78,9 +78,8 @@ func (d *database) into(t testing.TB, table string, n int, values map[string]str
 
 // join is a join table, as its maker meant it, between tables whose keys are single columns.
 type join struct {
-	table  string
-	ends   [2]end
-	unseen bool // nothing in the database tells what it joins
+	table string
+	ends  [2]end
 }
 
 type end struct {
