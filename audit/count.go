@@ -21,6 +21,13 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
 		return err
 	}
+	if e, ok := a.engine.(interface {
+		estimate(context.Context, *session, *table) (int64, error)
+	}); ok {
+		if j.rows, err = e.estimate(ctx, a.session, j.t); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
 	ask := !j.keys.sound() || j.soft != nil && j.keys.full != nil || j.t.permitsNull(j.pair)
 	for i := range j.ends {
 		ask = ask || a.opens(j, i)
@@ -127,6 +134,8 @@ func living(w writer, alias string, s *soft) string {
 	}
 	return strings.Join(parts, " AND ")
 }
+
+func livingOf(w writer, s *soft) string { return living(w, "", s) }
 
 func and(condition string) string {
 	if condition == "" {

@@ -12,9 +12,9 @@ type writer interface {
 	quote(name string) string
 	table(t *table) string
 	limit() int // of a name, in bytes; 0 for none
-	// alive is the value that a column of soft deletion has in a living row; lives the
-	// condition of one.
-	alive(c column) string
+	// alive are the values that a column of soft deletion may have in a living row; lives
+	// is the condition of one.
+	alive(c column) []string
 	lives(name string, c column) string
 	// compare is the condition that two columns are equal, whatever their types.
 	compare(a, b string, of, with *column) string
@@ -128,5 +128,5 @@ func (r removal) extra(w writer, t *table, row []string) string {
 	order = append(order, row...)
 	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
 		", row_number() OVER (PARTITION BY " + names(w, "", r.pair) + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
-		w.table(t) + " WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(living(w, "", r.soft)) + ") AS d WHERE m2msafe_n > 1"
+		w.table(t) + " WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
 }

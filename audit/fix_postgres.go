@@ -20,14 +20,15 @@ func (postgres) lax() bool               { return false }
 
 func (postgres) soften() string { return "" }
 
-func (postgres) alive(c column) string {
-	switch {
-	case c.nullable:
-		return "CAST(NULL AS " + c.typ + ")"
-	case isBoolean(c.typ):
-		return "false"
+func (postgres) alive(c column) []string {
+	all := c.alive()
+	for i, value := range all {
+		if isBoolean(c.typ) && value == "0" {
+			value = "false"
+		}
+		all[i] = "CAST(" + value + " AS " + c.typ + ")"
 	}
-	return "CAST('0' AS " + c.typ + ")"
+	return all
 }
 
 func (postgres) lives(name string, c column) string {
@@ -36,10 +37,8 @@ func (postgres) lives(name string, c column) string {
 		return name + " IS NOT TRUE"
 	case isBoolean(c.typ):
 		return "NOT " + name
-	case c.nullable:
-		return name + " IS NULL"
 	}
-	return name + " = '0'"
+	return c.lives(name)
 }
 
 func (p postgres) compare(a, b string, of, with *column) string {
@@ -116,6 +115,7 @@ func (p postgres) notNull(m *maker, t *table, columns []string) change {
 		checks = append(checks, p.quote(c)+" IS NOT NULL")
 		set = append(set, "ALTER COLUMN "+p.quote(c)+" SET NOT NULL")
 		drop = append(drop, "ALTER COLUMN "+p.quote(c)+" DROP NOT NULL")
+		t.column(c).nullable = false
 	}
 	return change{
 		fix: []Statement{
@@ -134,7 +134,7 @@ func (p postgres) unique(m *maker, t *table, columns []string, s *soft) change {
 	}
 	where := ""
 	if s != nil {
-		where = " WHERE " + living(p, "", s)
+		where = " WHERE " + livingOf(p, s)
 	}
 	c, _ := p.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; writers go on while it is built. If a pair is stored twice meanwhile it fails: drop what is left of it, and begin anew")
 	return c

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
@@ -96,18 +97,24 @@ func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (
 	if s == nil || len(minus(t.mentioned(x.where), s.columns())) > 0 {
 		return false, nil
 	}
-	var holds int64
-	row := "SELECT "
-	for i, c := range s.by {
-		row += [...]string{"", ", "}[min(i, 1)] + a.engine.alive(c) + " AS " + a.engine.quote(c.name)
+	for variant := range 2 { // a flag that permits NULL may be that, or 0
+		row := make([]string, len(s.by))
+		for i, c := range s.by {
+			alive := a.engine.alive(c)
+			row[i] = alive[min(variant, len(alive)-1)] + " AS " + a.engine.quote(c.name)
+		}
+		var holds int64
+		err := a.try(ctx, func() error {
+			return a.numbers(ctx, "SELECT CASE WHEN ("+x.where+") THEN 1 ELSE 0 END FROM (SELECT "+strings.Join(row, ", ")+") AS r", &holds)
+		})
+		if err != nil && ctx.Err() != nil {
+			return false, err
+		}
+		if err == nil && holds == 1 {
+			return true, nil
+		}
 	}
-	err := a.try(ctx, func() error {
-		return a.numbers(ctx, "SELECT CASE WHEN ("+x.where+") THEN 1 ELSE 0 END FROM ("+row+") AS r", &holds)
-	})
-	if err != nil && ctx.Err() != nil {
-		return false, err
-	}
-	return err == nil && holds == 1, nil // of what the predicate needs besides, nothing is known
+	return false, nil
 }
 
 // dependents are the tables with foreign keys that refer to a key of a table.

@@ -68,6 +68,7 @@ type foreignKey struct {
 	references  []string
 	unvalidated bool
 	definition  string
+	id          int    // SQLite's number
 	onDelete    string // CASCADE, SET NULL, …; "" for the default
 }
 

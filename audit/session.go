@@ -41,6 +41,10 @@ func engineOf(kind string) engine {
 	switch kind {
 	case "postgres":
 		return postgres{}
+	case "mysql":
+		return &mysql{}
+	case "sqlite":
+		return &sqlite{}
 	}
 	return nil
 }

@@ -54,7 +54,29 @@ func (s *soft) has(column string) bool { return slices.Contains(s.columns(), col
 // NULL.
 func (c column) isFlag() bool {
 	t := strings.ToLower(c.typ)
-	return isBoolean(t) || strings.Contains(t, "int") || strings.HasPrefix(t, "bit")
+	return isBoolean(t) || strings.Contains(t, "int") || strings.HasPrefix(t, "bit") || t == "numeric"
+}
+
+// alive are the values that a column of soft deletion may have in a living row.
+func (c column) alive() []string {
+	switch {
+	case c.nullable && c.isFlag():
+		return []string{"NULL", "0"}
+	case c.nullable:
+		return []string{"NULL"}
+	}
+	return []string{"0"}
+}
+
+// lives is the condition of a living row.
+func (c column) lives(name string) string {
+	switch {
+	case c.nullable && c.isFlag():
+		return "COALESCE(" + name + ", 0) = 0"
+	case c.nullable:
+		return name + " IS NULL"
+	}
+	return name + " = 0"
 }
 
 func isBoolean(typ string) bool { return strings.HasPrefix(typ, "bool") }

@@ -1,0 +1,203 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// mysql reads and mends databases of the MySQL family.
+type mysql struct{ maria bool }
+
+func (m *mysql) begin(ctx context.Context, conn *sql.Conn, s *session) error {
+	var version string
+	if err := conn.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return err
+	}
+	m.maria = strings.Contains(version, "MariaDB")
+	variable, value := "max_execution_time", fmt.Sprint(s.timeout.Milliseconds())
+	if m.maria {
+		variable, value = "max_statement_time", fmt.Sprint(s.timeout.Seconds())
+	}
+	if _, err := conn.ExecContext(ctx, "SET @m2msafe_time = @@SESSION."+variable+", SESSION "+variable+" = "+value); err != nil {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	s.queries = tx
+	s.end = func() {
+		_ = tx.Rollback()
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SET SESSION "+variable+" = @m2msafe_time, @m2msafe_time = NULL")
+	}
+	return nil
+}
+
+const mysqlTables = `SELECT table_name, table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'), coalesce(engine, ''), coalesce(table_rows, -1),
+coalesce(create_options, '') LIKE '%partitioned%'
+FROM information_schema.tables WHERE table_schema = database() ORDER BY table_name`
+
+const mysqlColumns = `SELECT table_name, column_name, column_type, is_nullable = 'YES', coalesce(generation_expression, ''),
+coalesce(collation_name, ''), coalesce(character_maximum_length, 0), extra, column_default, column_comment, privileges
+FROM information_schema.columns WHERE table_schema = database() ORDER BY table_name, ordinal_position`
+
+// mysqlIndexes: a part of a key that is an expression has no column. MariaDB has none of
+// these, and no column that tells them.
+const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), sub_part IS NOT NULL, %s
+FROM information_schema.statistics WHERE table_schema = database()
+ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index`
+
+const mysqlForeign = `SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_schema = database(),
+k.referenced_table_name, k.referenced_column_name, r.delete_rule
+FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
+ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.table_schema = database() AND k.constraint_schema = database() AND k.referenced_table_name IS NOT NULL
+ORDER BY k.table_name, k.constraint_name, k.ordinal_position`
+
+func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, error) {
+	d := &database{taken: map[string]bool{}}
+	var schema sql.NullString
+	if err := s.query(ctx, "SELECT version(), database()", nil, func(rows *sql.Rows) error { return rows.Scan(&d.product, &schema) }); err != nil {
+		return nil, err
+	}
+	if !schema.Valid {
+		return nil, errors.New("no database is chosen: name one in the DSN")
+	}
+	d.product, _, _ = strings.Cut(d.product, "-")
+	d.product = map[bool]string{true: "MariaDB ", false: "MySQL "}[m.maria] + d.product
+	tables := map[string]*table{}
+	err := s.query(ctx, mysqlTables, nil, func(rows *sql.Rows) error {
+		t := &table{schema: schema.String, home: true, scope: true, readable: true}
+		var real bool
+		var engine string
+		if err := rows.Scan(&t.name, &real, &engine, &t.rows, &t.partitioned); err != nil {
+			return err
+		}
+		d.taken[t.schema+"."+strings.ToLower(t.name)] = true
+		switch strings.ToLower(engine) {
+		case "myisam", "aria", "memory", "csv", "archive":
+			t.foreignless = "Tables of the engine " + engine + " have no foreign keys: make it InnoDB first."
+		}
+		if t.partitioned {
+			t.foreignless = "A partitioned table can't have foreign keys here."
+		}
+		if real {
+			d.tables, tables[t.name] = append(d.tables, t), t
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	expression := "coalesce(expression, '')"
+	if m.maria {
+		expression = "''"
+	}
+	return d, firstError(
+		func() error {
+			return s.query(ctx, mysqlColumns, nil, func(rows *sql.Rows) error { return m.readColumn(rows, tables) })
+		},
+		func() error {
+			return s.query(ctx, fmt.Sprintf(mysqlIndexes, expression), nil, func(rows *sql.Rows) error { return readIndexPart(rows, d, tables) })
+		},
+		func() error {
+			return s.query(ctx, mysqlForeign, nil, func(rows *sql.Rows) error { return readForeignPart(rows, d, tables) })
+		},
+	)
+}
+
+func (m *mysql) readColumn(rows *sql.Rows, tables map[string]*table) error {
+	var c column
+	var name, extra, comment, privileges string
+	var value sql.NullString
+	if err := rows.Scan(&name, &c.name, &c.typ, &c.nullable, &c.generated, &c.collation, &c.length, &extra, &value, &comment, &privileges); err != nil {
+		return err
+	}
+	t := tables[name]
+	if t == nil {
+		return nil
+	}
+	extra = strings.ToLower(extra)
+	switch {
+	case !value.Valid || m.maria && value.String == "NULL":
+	case m.maria:
+		c.modify += " DEFAULT " + value.String
+	case strings.Contains(extra, "default_generated"):
+		c.modify += " DEFAULT (" + value.String + ")"
+	default:
+		c.modify += " DEFAULT " + text(value.String)
+	}
+	if _, update, ok := strings.Cut(extra, "on update "); ok {
+		c.modify += " ON UPDATE " + update
+	}
+	if strings.Contains(extra, "auto_increment") {
+		c.modify += " AUTO_INCREMENT"
+	}
+	if comment != "" {
+		c.modify += " COMMENT " + text(comment)
+	}
+	if privileges != "" && !strings.Contains(strings.ToLower(privileges), "select") {
+		t.readable, t.unreadable = false, "no privilege to read its rows"
+	}
+	t.columns = append(t.columns, c)
+	return nil
+}
+
+// text is a literal of the MySQL family.
+func text(s string) string {
+	return "'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(s) + "'"
+}
+
+func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error {
+	var name, column, expression string
+	var prefix bool
+	x := new(index)
+	if err := rows.Scan(&name, &x.name, &x.unique, &column, &prefix, &expression); err != nil {
+		return err
+	}
+	t := tables[name]
+	if t == nil {
+		return nil
+	}
+	d.taken[t.schema+"."+strings.ToLower(x.name)] = true
+	if n := len(t.indexes); n == 0 || t.indexes[n-1].name != x.name {
+		x.primary = x.name == "PRIMARY"
+		t.indexes = append(t.indexes, x)
+	}
+	x = t.indexes[len(t.indexes)-1]
+	x.uses = append(x.uses, t.mentioned(expression)...)
+	if prefix {
+		x.uses, column = append(x.uses, column), ""
+	}
+	x.columns = append(x.columns, column)
+	return nil
+}
+
+func readForeignPart(rows *sql.Rows, d *database, tables map[string]*table) error {
+	var from, column, reference, action string
+	var here bool
+	f := new(foreignKey)
+	if err := rows.Scan(&from, &f.name, &column, &here, &f.refers, &reference, &action); err != nil {
+		return err
+	}
+	t := tables[from]
+	if t == nil {
+		return nil
+	}
+	d.taken[t.schema+"."+strings.ToLower(f.name)] = true
+	if n := len(t.foreign); n == 0 || t.foreign[n-1].name != f.name {
+		if here {
+			f.table = tables[f.refers]
+		}
+		if action == "CASCADE" || action == "SET NULL" || action == "SET DEFAULT" {
+			f.onDelete = action
+		}
+		t.foreign = append(t.foreign, f)
+	}
+	f = t.foreign[len(t.foreign)-1]
+	f.columns, f.references = append(f.columns, column), append(f.references, reference)
+	return nil
+}
