@@ -28,7 +28,12 @@ func (n *nouns) links(t *table) []link {
 			bound[c] = true
 		}
 	}
-	if l := n.prisma(t); len(all) == 0 && l != nil {
+	if l := n.prisma(t); l != nil {
+		for i := range l {
+			if k := slices.IndexFunc(all, func(f link) bool { return slices.Equal(f.columns, l[i].columns) }); k >= 0 {
+				l[i] = all[k]
+			}
+		}
 		return l
 	}
 	var open []string // references to something that no table is called

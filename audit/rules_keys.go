@@ -162,16 +162,24 @@ func (a *audit) mendKey(j *join) change {
 }
 
 // leading are the pair's columns for a new key, that end first which no index begins with
-// yet.
+// any more, once the keys that go for it are gone.
 func (a *audit) leading(j *join) []string {
+	gone := slices.Clone(j.keys.narrow)
+	for _, x := range []*index{j.keys.faulty, j.keys.full} {
+		if x != nil && (x != j.keys.full || j.soft != nil) {
+			gone = append(gone, x)
+		}
+	}
 	first, second := j.ends[0].columns, j.ends[1].columns
-	if j.t.led(first) && !j.t.led(second) {
+	if j.t.led(first, gone...) && !j.t.led(second, gone...) {
 		first, second = second, first
 	}
 	return pairOf(first, second)
 }
 
-// led says whether an index begins with the columns.
-func (t *table) led(columns []string) bool {
-	return slices.ContainsFunc(t.indexes, func(x *index) bool { return x.where == "" && x.leads(columns) })
+// led says whether an index begins with the columns, but for some.
+func (t *table) led(columns []string, but ...*index) bool {
+	return slices.ContainsFunc(t.indexes, func(x *index) bool {
+		return x.where == "" && x.leads(columns) && !slices.Contains(but, x)
+	})
 }

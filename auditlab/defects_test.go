@@ -11,9 +11,12 @@ import (
 
 // defect is one that a migration can leave a sound join table with.
 type defect struct {
-	name  string
-	on    string // the kinds of databases that have such a thing, all if empty
-	plant func(t testing.TB, d *database, j join)
+	name string
+	on   string // the kinds of databases that have such a thing, all if empty
+	// bare is without foreign keys, and only names tell what is joined; keyless without a
+	// key on all pairs.
+	bare, keyless bool
+	plant         func(t testing.TB, d *database, j join)
 	// finds are the rules and the columns, a and b, of what is true then; the pair's if
 	// there are none.
 	finds []finds
@@ -31,12 +34,12 @@ var deletedAt = map[string]string{"postgres": "timestamptz", "mysql": "datetime(
 
 var defects = []defect{
 	{
-		name:  "no key on the pair",
+		name: "no key on the pair", keyless: true,
 		plant: func(t testing.TB, d *database, j join) { d.dropPairKeys(t, j) },
 		finds: []finds{{rule: audit.NoUniqueKey, rows: seeded}},
 	},
 	{
-		name: "no key on the pair, and pairs stored twice",
+		name: "no key on the pair, and pairs stored twice", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
 			d.again(t, j, 1, 1, 2)
@@ -44,36 +47,38 @@ var defects = []defect{
 		finds: []finds{{rule: audit.NoUniqueKey, rows: seeded + 3}, {rule: audit.DuplicatePairs, rows: 3}},
 	},
 	{
-		name: "a key on some pairs", on: "postgres sqlite",
+		name: "a key on some pairs", on: "postgres sqlite", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
-			d.uniqueIndex(t, j.table, d.pair(j), " WHERE "+d.quote(j.ends[0].column)+" > "+j.ends[0].literal(2))
+			d.uniquePair(t, j, " WHERE "+d.quote(j.ends[0].column)+" > "+j.ends[0].literal(2))
 		},
 		finds: []finds{{rule: audit.PartialUniqueKey, rows: -1}},
 	},
 	{
-		name: "a key on some pairs, and others stored twice", on: "postgres sqlite",
+		name: "a key on some pairs, and others stored twice", on: "postgres sqlite", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
-			d.uniqueIndex(t, j.table, d.pair(j), " WHERE "+d.quote(j.ends[0].column)+" > "+j.ends[0].literal(2))
+			d.uniquePair(t, j, " WHERE "+d.quote(j.ends[0].column)+" > "+j.ends[0].literal(2))
 			d.again(t, j, 1)
 		},
 		finds: []finds{{rule: audit.PartialUniqueKey, rows: -1}, {rule: audit.DuplicatePairs, rows: 1}},
 	},
 	{
-		name: "a deferrable key", on: "postgres",
+		name: "a deferrable key", on: "postgres", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
-			d.exec(t, fmt.Sprintf("ALTER TABLE %q ADD CONSTRAINT lab_unique UNIQUE (%s) DEFERRABLE INITIALLY DEFERRED", j.table, d.pair(j)))
+			d.exec(t, fmt.Sprintf("ALTER TABLE %q ADD CONSTRAINT %q UNIQUE (%s) DEFERRABLE INITIALLY DEFERRED", j.table, "lab_"+j.table, d.pair(j)))
+			d.index(t, j.table, j.ends[1].column)
 		},
 		finds: []finds{{rule: audit.DeferrableUniqueKey, rows: -1}},
 	},
 	{
-		name: "a key on expressions", on: "postgres sqlite",
+		name: "a key on expressions", on: "postgres sqlite", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
 			a, b := d.quote(j.ends[0].column), d.quote(j.ends[1].column)
 			d.uniqueIndex(t, j.table, fmt.Sprintf("(%s || ''), %s", a+map[string]string{"postgres": "::text"}[d.kind], b), "")
+			d.index(t, j.table, j.ends[1].column)
 		},
 		finds: []finds{{rule: audit.ExpressionUniqueKey, rows: -1}},
 	},
@@ -81,7 +86,7 @@ var defects = []defect{
 		name: "a key that NULL goes past",
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
-			d.uniqueIndex(t, j.table, d.pair(j), "")
+			d.uniquePair(t, j, "")
 			d.permitNull(t, j.table, j.ends[1].column)
 		},
 		finds: []finds{{rule: audit.NullableUniqueKey, columns: "b", rows: -1}},
@@ -90,7 +95,7 @@ var defects = []defect{
 		name: "a key that NULL has gone past",
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropPairKeys(t, j)
-			d.uniqueIndex(t, j.table, d.pair(j), "")
+			d.uniquePair(t, j, "")
 			d.permitNull(t, j.table, j.ends[1].column)
 			for n := range 2 {
 				d.exec(t, d.into(t, j.table, 500+n, map[string]string{j.ends[0].column: j.ends[0].literal(1), j.ends[1].column: "NULL"}))
@@ -99,12 +104,12 @@ var defects = []defect{
 		finds: []finds{{rule: audit.NullableUniqueKey, columns: "b", rows: 2}},
 	},
 	{
-		name:  "no foreign key at one end",
+		name: "no foreign key at one end", bare: true,
 		plant: func(t testing.TB, d *database, j join) { d.dropForeignKey(t, j.table, j.ends[1].column) },
 		finds: []finds{{rule: audit.NoForeignKey, columns: "b", rows: -1}},
 	},
 	{
-		name: "links to nothing, and no foreign keys",
+		name: "links to nothing, and no foreign keys", bare: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropForeignKey(t, j.table, j.ends[0].column)
 			d.dropForeignKey(t, j.table, j.ends[1].column)
@@ -127,7 +132,7 @@ var defects = []defect{
 		finds: []finds{{rule: audit.SoftDeleteFullKey, rows: -1}},
 	},
 	{
-		name: "links are deleted softly, and nothing keeps living ones apart",
+		name: "links are deleted softly, and nothing keeps living ones apart", keyless: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.addColumn(t, j.table, "deleted_at", deletedAt[d.kind])
 			d.dropPairKeys(t, j)
@@ -152,7 +157,7 @@ var defects = []defect{
 	},
 	{
 		// InnoDB lets no index go that a foreign key needs.
-		name: "no index for one end, and no foreign key", on: "mysql",
+		name: "no index for one end, and no foreign key", on: "mysql", bare: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropForeignKey(t, j.table, j.ends[0].column)
 			d.dropForeignKey(t, j.table, j.ends[1].column)
@@ -177,7 +182,7 @@ var defects = []defect{
 		finds: []finds{{rule: audit.KeyTypesDiffer, columns: "b", rows: -1}},
 	},
 	{
-		name: "a join column of a smaller type, and no foreign key", on: "mysql",
+		name: "a join column of a smaller type, and no foreign key", on: "mysql", bare: true,
 		plant: func(t testing.TB, d *database, j join) {
 			d.dropForeignKey(t, j.table, j.ends[1].column)
 			d.setType(t, j.table, j.ends[1].column, "smallint")
@@ -201,16 +206,16 @@ func (d *database) again(t testing.TB, j join, which ...int) {
 }
 
 // lines are what the audit has to find in a join table.
-func (f *defect) lines(j join) []string {
+func (p planted) lines() []string {
 	var all []string
-	for _, x := range f.finds {
+	for _, x := range p.finds {
 		columns := []string{}
 		for i, name := range []string{"a", "b"} {
 			if x.columns == "" || slices.Contains(strings.Fields(x.columns), name) {
-				columns = append(columns, j.ends[i].column)
+				columns = append(columns, p.ends[i].column)
 			}
 		}
-		all = append(all, line(x.rule, j.table, columns...))
+		all = append(all, line(x.rule, p.table, columns...))
 	}
 	slices.Sort(all)
 	return all

@@ -21,7 +21,7 @@ func TestAsMade(t *testing.T) {
 		require.Equal(t, m.lines(t, d), lines(report.Findings), describe(report.Findings))
 		m.requireJoins(t, d, report)
 
-		d.mend(t, audit.Options{})
+		d.mend(t)
 		if m.smoke != nil {
 			m.smoke(t, d)
 			d.requireClean(t, "the maker's own programs have undone it")

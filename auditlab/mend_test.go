@@ -68,20 +68,22 @@ func (d *database) apply(t testing.TB, statements []audit.Statement) {
 // mended.
 const rounds = 3
 
-// mend applies all fixes until an audit finds nothing.
-func (d *database) mend(t testing.TB, o audit.Options) {
+// mend applies all fixes until an audit finds nothing, and returns what it has mended.
+func (d *database) mend(t testing.TB) (mended []audit.Finding) {
 	t.Helper()
 	for range rounds {
-		report := d.audit(t, o)
+		report := d.audit(t, audit.Options{})
 		if len(report.Findings) == 0 {
-			return
+			return mended
 		}
 		for _, f := range report.Findings {
-			require.NotEmpty(t, f.Fix, "%s of %s has no fix", f.Rule, f.Table)
+			require.NotEmpty(t, f.Fix, describe([]audit.Finding{f}))
 			d.apply(t, f.Fix)
 		}
+		mended = append(mended, report.Findings...)
 	}
-	require.Empty(t, describe(d.audit(t, o).Findings), "still there after %d rounds", rounds)
+	d.requireClean(t, fmt.Sprintf("still there after %d rounds of\n%s", rounds, describe(mended)))
+	return mended
 }
 
 // describe is what a failing test shows of findings.

@@ -3,7 +3,6 @@ package auditlab
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,73 +16,91 @@ import (
 // findings back.
 func TestPlantedDefects(t *testing.T) {
 	onMakers(t, func(t *testing.T, kind string, m *maker) {
-		var joins []join
-		for _, j := range m.joins {
-			if !j.ends[0].text {
-				joins = append(joins, m.in(kind, j))
-			}
-		}
-		var all []*defect
-		for i := range defects {
-			if applies(defects[i].on, kind) {
-				all = append(all, &defects[i])
-			}
-		}
-		for batch := range slices.Chunk(all, len(joins)) {
-			var names []string
-			for _, f := range batch {
-				names = append(names, f.name)
-			}
-			t.Run(strings.Join(names, "; "), func(t *testing.T) {
-				testDefects(t, m.database(t, kind), m, joins, batch)
-			})
+		for i, batch := range m.batches(t, kind) {
+			t.Run(fmt.Sprint(i+1), func(t *testing.T) { testDefects(t, m.database(t, kind), m, batch) })
 		}
 	})
 }
 
-// testDefects plants one defect in each join table.
-func testDefects(t *testing.T, d *database, m *maker, joins []join, batch []*defect) {
-	d.mend(t, audit.Options{})
-	for _, j := range joins[:len(batch)] {
-		d.seed(t, j)
+// planted is a defect and the join table for it.
+type planted struct {
+	join
+	*defect
+}
+
+// batches are all defects that a kind of database can have, each in a join table, and none
+// in the same as another of its batch.
+func (m *maker) batches(t testing.TB, kind string) (batches [][]planted) {
+	t.Helper()
+	for i := range defects {
+		if f := &defects[i]; applies(f.on, kind) {
+			batches = m.put(t, batches, kind, f)
+		}
+	}
+	return batches
+}
+
+func (m *maker) put(t testing.TB, batches [][]planted, kind string, f *defect) [][]planted {
+	t.Helper()
+	fits := func(batch []planted) *planted {
+		for _, j := range m.joins {
+			j = m.in(kind, j)
+			taken := slices.ContainsFunc(batch, func(p planted) bool { return p.table == j.table })
+			if !taken && !j.soft && !(j.mute && f.bare) && !(j.keyed && f.keyless) {
+				return &planted{j, f}
+			}
+		}
+		return nil
+	}
+	for i, batch := range batches {
+		if p := fits(batch); p != nil {
+			batches[i] = append(batch, *p)
+			return batches
+		}
+	}
+	p := fits(nil)
+	require.NotNil(t, p, "no join table for %s", f.name)
+	return append(batches, []planted{*p})
+}
+
+func testDefects(t *testing.T, d *database, m *maker, batch []planted) {
+	d.mend(t)
+	for _, p := range batch {
+		d.seed(t, p.join)
 	}
 	var want []string
-	for i, f := range batch {
-		f.plant(t, d, joins[i])
-		want = append(want, f.lines(joins[i])...)
+	for _, p := range batch {
+		t.Logf("%s: %s", p.table, p.name)
+		p.plant(t, d, p.join)
+		want = append(want, p.lines()...)
 	}
 	slices.Sort(want)
 
 	report := d.audit(t, audit.Options{})
 	require.Equal(t, want, lines(report.Findings), describe(report.Findings))
-	for i, f := range batch {
-		for _, x := range f.finds {
-			n := slices.IndexFunc(report.Findings, func(g audit.Finding) bool { return g.Rule == x.rule && g.Table == joins[i].table })
+	for _, p := range batch {
+		for _, x := range p.finds {
+			n := slices.IndexFunc(report.Findings, func(g audit.Finding) bool { return g.Rule == x.rule && g.Table == p.table })
 			if x.rows >= 0 {
 				require.Equal(t, x.rows, report.Findings[n].Rows, describe(report.Findings[n:n+1]))
 			}
 		}
 	}
-	for _, g := range report.Findings {
-		require.NotEmpty(t, g.Fix, describe([]audit.Finding{g}))
-		d.apply(t, g.Fix)
-	}
-	d.requireClean(t, "after the fixes of\n"+describe(report.Findings))
-
-	for _, g := range slices.Backward(report.Findings) {
+	mended := d.mend(t)
+	for _, g := range slices.Backward(mended) {
 		require.NotEmpty(t, g.Undo, describe([]audit.Finding{g}))
 		d.apply(t, g.Undo)
 	}
 	again := d.audit(t, audit.Options{})
-	require.Equal(t, want, lines(again.Findings), "undone:\n%s", describe(report.Findings))
+	require.Equal(t, want, lines(again.Findings), "undone:\n%s", describe(mended))
 
-	d.mend(t, audit.Options{})
+	d.mend(t)
 	if m.smoke != nil {
 		m.smoke(t, d)
 		d.requireClean(t, "the maker's own programs have undone it")
 	}
-	for i, j := range joins[:len(batch)] {
-		d.usable(t, j, i)
+	for i, p := range batch {
+		d.usable(t, p.join, i)
 	}
 }
 

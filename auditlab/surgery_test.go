@@ -31,7 +31,7 @@ func (d *database) dropPairKeys(t testing.TB, j join) {
 				drop = "PRIMARY KEY"
 			}
 			// Foreign keys want an index.
-			d.exec(t, fmt.Sprintf("ALTER TABLE `%s` ADD INDEX `lab_%s` (`%s`), ADD INDEX `lab_%s` (`%s`), DROP %s", j.table, a, a, b, b, drop))
+			d.exec(t, fmt.Sprintf("ALTER TABLE `%s` ADD INDEX `lab_%s` (`%s`), ADD INDEX `lab_%s_too` (`%s`), DROP %s", j.table, a, a, b, b, drop))
 		}
 	case "sqlite":
 		d.rebuild(t, j.table, func(s *shape) { s.unique = without(s.unique, a, b) })
@@ -95,7 +95,19 @@ WHERE table_schema = database() AND table_name = ? AND non_unique = 1 AND seq_in
 // uniqueIndex makes one, of columns or expressions, with whatever follows them.
 func (d *database) uniqueIndex(t testing.TB, table, on, tail string) {
 	t.Helper()
-	d.exec(t, fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)%s", d.quote("lab_unique"), d.quote(table), on, tail))
+	d.exec(t, fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (%s)%s", d.quote("lab_"+table), d.quote(table), on, tail))
+}
+
+// uniquePair makes one on the pair, and keeps an index for the other end.
+func (d *database) uniquePair(t testing.TB, j join, tail string) {
+	t.Helper()
+	d.uniqueIndex(t, j.table, d.pair(j), tail)
+	d.index(t, j.table, j.ends[1].column)
+}
+
+func (d *database) index(t testing.TB, table, column string) {
+	t.Helper()
+	d.exec(t, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", d.quote("lab_"+table+"_"+column), d.quote(table), d.quote(column)))
 }
 
 // permitNull lets a column that stands in no primary key be NULL.

@@ -47,7 +47,8 @@ func (c column) value(n int) string {
 		value string
 	}{
 		{[]string{"bool", "tinyint"}, "'0'"},
-		{[]string{"int", "serial", "numeric"}, fmt.Sprint(n)},
+		{[]string{"int", "serial", "numeric"}, fmt.Sprint(1 + n%5)}, // it may be a foreign key
+
 		{[]string{"time", "date"}, "'2026-01-02 03:04:05'"},
 		{[]string{"char", "text"}, fmt.Sprintf("'x%d'", n)},
 	} {
@@ -80,6 +81,9 @@ func (d *database) into(t testing.TB, table string, n int, values map[string]str
 type join struct {
 	table string
 	ends  [2]end
+	mute  bool // its names don't tell what it joins
+	keyed bool // nothing but its unique key tells that it is one
+	soft  bool // its rows are deleted softly, as they were made
 }
 
 type end struct {
