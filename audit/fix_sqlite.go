@@ -141,8 +141,10 @@ func (q *sqlite) retype(m *maker, t *table, c, key *column) change {
 }
 
 func (q *sqlite) foreign(m *maker, t *table, e link, action string) change {
+	// It has a name, for without one GORM's migrator takes it for a column.
+	name := q.quote(m.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	return q.rebuild(m, t, func(made *create) bool {
-		made.parts = append(made.parts, "\n  FOREIGN KEY ("+names(q, "", e.columns)+") REFERENCES "+q.table(e.to)+" ("+names(q, "", e.references)+")"+action)
+		made.parts = append(made.parts, "\n  CONSTRAINT "+name+" FOREIGN KEY ("+names(q, "", e.columns)+") REFERENCES "+q.table(e.to)+" ("+names(q, "", e.references)+")"+action)
 		return true
 	})
 }

@@ -112,7 +112,7 @@ func (a *audit) reverse(j *join) []found {
 			"From %s the links are found by an index.", e.name(), j.ends[1-i].name())
 		f.mend = func() change {
 			if slices.ContainsFunc(j.t.planned.indexed, func(c []string) bool { return slices.Equal(c, e.columns) }) {
-				return change{} // by its foreign key
+				return cannot("The index comes with the foreign key that is missing too.")
 			}
 			return a.engine.index(a.maker, j.t, e.columns)
 		}

@@ -77,7 +77,6 @@ func (d *database) mend(t testing.TB) (mended []audit.Finding) {
 			return mended
 		}
 		for _, f := range report.Findings {
-			require.NotEmpty(t, f.Fix, describe([]audit.Finding{f}))
 			d.apply(t, f.Fix)
 		}
 		mended = append(mended, report.Findings...)

@@ -45,8 +45,10 @@ func (m *maker) put(t testing.TB, batches [][]planted, kind string, f *defect) [
 	fits := func(batch []planted) *planted {
 		for _, j := range m.joins {
 			j = m.in(kind, j)
-			taken := slices.ContainsFunc(batch, func(p planted) bool { return p.table == j.table })
-			if !taken && !j.soft && !(j.mute && f.bare) && !(j.keyed && f.keyless) {
+			if f.bare && (j.mute || j.rename && kind == "sqlite") || f.keyless && j.keyed || j.soft {
+				continue
+			}
+			if !slices.ContainsFunc(batch, func(p planted) bool { return p.table == j.table }) {
 				return &planted{j, f}
 			}
 		}
@@ -88,19 +90,22 @@ func testDefects(t *testing.T, d *database, m *maker, batch []planted) {
 	}
 	mended := d.mend(t)
 	for _, g := range slices.Backward(mended) {
-		require.NotEmpty(t, g.Undo, describe([]audit.Finding{g}))
+		require.Equal(t, g.Fix == nil, g.Undo == nil, describe([]audit.Finding{g}))
 		d.apply(t, g.Undo)
 	}
 	again := d.audit(t, audit.Options{})
 	require.Equal(t, want, lines(again.Findings), "undone:\n%s", describe(mended))
 
 	d.mend(t)
-	if m.smoke != nil {
-		m.smoke(t, d)
-		d.requireClean(t, "the maker's own programs have undone it")
-	}
 	for i, p := range batch {
 		d.usable(t, p.join, i)
+	}
+	if m.smoke != nil {
+		m.smoke(t, d)
+		// Ent and GORM make a table of SQLite's anew if it is not as they declare it, and it
+		// has no index then that they don't know of.
+		report := d.audit(t, audit.Options{})
+		require.Subset(t, m.lines(t, d), lines(report.Findings), "the maker's own programs have undone it: %s", describe(report.Findings))
 	}
 }
 

@@ -2,6 +2,7 @@ package auditlab
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,8 @@ import (
 // shape is a table of SQLite's, read from its catalogue, that can be made anew.
 type shape struct {
 	columns    []*shapeColumn
-	unique     [][]string // the table's own, the primary key too if it has several columns
+	primary    []string   // if it is of several columns
+	unique     [][]string // the table's own others
 	references map[string]string
 }
 
@@ -27,10 +29,14 @@ func (s *shape) column(name string) *shapeColumn {
 	return s.columns[slices.IndexFunc(s.columns, func(c *shapeColumn) bool { return c.name == name })]
 }
 
-// without takes out the keys on exactly these columns.
-func without(keys [][]string, columns ...string) [][]string {
+// drop takes out the keys on exactly these columns.
+func (s *shape) drop(columns ...string) {
 	slices.Sort(columns)
-	return slices.DeleteFunc(keys, func(key []string) bool { return slices.Equal(slices.Sorted(slices.Values(key)), columns) })
+	is := func(key []string) bool { return slices.Equal(slices.Sorted(slices.Values(key)), columns) }
+	s.unique = slices.DeleteFunc(s.unique, is)
+	if is(s.primary) {
+		s.primary = nil
+	}
 }
 
 // rebuild makes a table anew as SQLite's documentation advises: a new one, the rows into it,
@@ -52,7 +58,15 @@ func (d *database) rebuild(t testing.TB, table string, change func(s *shape)) {
 		if c.key {
 			part += " PRIMARY KEY"
 		}
-		parts, names = append(parts, part+s.references[c.name]), append(names, fmt.Sprintf("%q", c.name))
+		parts, names = append(parts, part), append(names, fmt.Sprintf("%q", c.name))
+	}
+	for _, c := range s.columns {
+		if s.references[c.name] != "" {
+			parts = append(parts, s.references[c.name])
+		}
+	}
+	if s.primary != nil {
+		parts = append(parts, fmt.Sprintf(`PRIMARY KEY ("%s")`, strings.Join(s.primary, `", "`)))
 	}
 	for _, key := range s.unique {
 		parts = append(parts, fmt.Sprintf(`UNIQUE ("%s")`, strings.Join(key, `", "`)))
@@ -73,7 +87,6 @@ func (d *database) readShape(t testing.TB, table string) *shape {
 (SELECT max(pk) FROM pragma_table_info(?1)) = 1 FROM pragma_table_info(?1) ORDER BY cid`, table)
 	require.NoError(t, err)
 	defer rows.Close()
-	var primary []string
 	for rows.Next() {
 		c := new(shapeColumn)
 		var pk int
@@ -81,23 +94,25 @@ func (d *database) readShape(t testing.TB, table string) *shape {
 		require.NoError(t, rows.Scan(&c.name, &c.typ, &c.notNull, &c.fallback, &pk, &single))
 		c.key = single && pk == 1
 		if pk > 0 && !single {
-			primary = append(primary, c.name)
+			s.primary = append(s.primary, c.name)
 			c.notNull = true
 		}
 		s.columns = append(s.columns, c)
 	}
 	require.NoError(t, rows.Err())
-	if primary != nil {
-		s.unique = append(s.unique, primary)
-	}
 	for _, key := range d.strings(t, `SELECT (SELECT group_concat(name, char(10)) FROM (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno))
 FROM pragma_index_list(?) AS l WHERE l.origin = 'u'`, table) {
 		s.unique = append(s.unique, strings.Split(key, "\n"))
 	}
+	sql := d.strings(t, "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table)[0]
 	for _, c := range s.columns {
+		name := "fk_lab_" + c.name
+		if named := regexp.MustCompile("(?i)CONSTRAINT [`\"]?(\\w+)[`\"]?\\s+FOREIGN KEY *\\([`\"]?" + c.name + "[`\"]?\\)").FindStringSubmatch(sql); named != nil {
+			name = named[1] // ORMs know theirs by it
+		}
 		for _, to := range d.strings(t, `SELECT ' REFERENCES "' || "table" || '" ("' || "to" || '") ON DELETE ' || on_delete || ' ON UPDATE ' || on_update
 FROM pragma_foreign_key_list(?) WHERE "from" = ?`, table, c.name) {
-			s.references[c.name] = to
+			s.references[c.name] = fmt.Sprintf("CONSTRAINT %q FOREIGN KEY (%q)%s", name, c.name, to)
 		}
 	}
 	return s

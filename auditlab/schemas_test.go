@@ -49,6 +49,11 @@ func keyed(j join) join {
 	return j
 }
 
+func rename(j join) join {
+	j.rename = true
+	return j
+}
+
 func soft(j join) join {
 	j.soft = true
 	return j
@@ -181,7 +186,7 @@ var gormJoins = []join{
 	pairOf("author_books", "author_id", "authors", "book_id", "books"),
 	pairOf("author_friends", "author_id", "authors", "friend_id", "authors"),
 	soft(pairOf("loans", "reader_id", "readers", "book_id", "books")),
-	pairOf("reader_shelves", "reader_id", "readers", "shelf_id", "shelves"),
+	rename(pairOf("reader_shelves", "reader_id", "readers", "shelf_id", "shelves")),
 }
 
 // join is that of a table.

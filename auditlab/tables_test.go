@@ -84,6 +84,9 @@ type join struct {
 	mute  bool // its names don't tell what it joins
 	keyed bool // nothing but its unique key tells that it is one
 	soft  bool // its rows are deleted softly, as they were made
+	// rename: where a foreign key of a name that it does not know stands for its own, the
+	// maker's program adds its own, and on SQLite loses the indexes by that.
+	rename bool
 }
 
 type end struct {
