@@ -16,8 +16,9 @@ type writer interface {
 	// is the condition of one.
 	alive(c column) []string
 	lives(name string, c column) string
-	// compare is the condition that two columns are equal, whatever their types.
-	compare(a, b string, of, with *column) string
+	// compare is the condition that an end's column and a join row's are equal, whatever
+	// their types.
+	compare(end, join string, of, with *column) string
 	// lax says that rows can be older than a foreign key, or go past it.
 	lax() bool
 	// differ says what is different about a join column's type and its key's, "" if
@@ -105,6 +106,9 @@ type removal struct {
 	pair  []string
 	soft  *soft
 	why   string
+	mixed bool // the condition compares columns of different types
+	// against are foreign keys that the rows are in the way of.
+	against []*foreignKey
 }
 
 // extra is the condition of the rows that are too many, given what tells rows apart:

@@ -38,15 +38,32 @@ func (*mysql) differ(c, key *column, declared bool) string {
 // mysqlBase is a type without a width or length.
 func mysqlBase(typ string) string { return sizes.ReplaceAllString(strings.ToLower(typ), "") }
 
-func (m *mysql) compare(a, b string, of, with *column) string {
-	if of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0 {
-		return a + " = " + b
+// compare leaves a text of an end as it is, for its index.
+func (m *mysql) compare(end, join string, of, with *column) string {
+	switch {
+	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0:
+		return end + " = " + join
+	case of.collation != "":
+		charset, _, _ := strings.Cut(of.collation, "_")
+		return end + " = CONVERT(" + join + " USING " + charset + ") COLLATE " + of.collation
 	}
-	return "CONVERT(" + a + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + b + " USING utf8mb4) COLLATE utf8mb4_bin"
+	return "CONVERT(" + end + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + join + " USING utf8mb4) COLLATE utf8mb4_bin"
 }
 
 func (m *mysql) alter(t *table, why string, what ...string) Statement {
 	return Statement{SQL: "ALTER TABLE " + m.table(t) + " " + strings.Join(what, ", "), Why: why}
+}
+
+// uncached: MariaDB remembers what a subquery said about a value, and takes values for one
+// that are equal by the column's collation, whatever the subquery compares by (10.11).
+const uncached = "optimizer_switch = 'subquery_cache=off'"
+
+// careful is what a statement with such a subquery begins with.
+func (m *mysql) careful(mixed bool) string {
+	if m.maria && mixed {
+		return "SET STATEMENT " + uncached + " FOR "
+	}
+	return ""
 }
 
 // remove needs something that tells rows apart. Where there is none the table has it for
@@ -78,7 +95,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 		match[i] = "j." + m.quote(name) + " <=> r." + m.quote(name)
 	}
 	c.fix = append(c.fix,
-		Statement{SQL: "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
+		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
 		Statement{SQL: "DELETE j FROM " + m.table(t) + " AS j JOIN " + kept + " AS r ON " + strings.Join(match, " AND "), Why: r.why})
 	if number != "" {
 		c.fix = append(c.fix, m.alter(t, "it has done its work", "DROP COLUMN "+m.quote(number)))
@@ -136,17 +153,11 @@ func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
 
 // supported are the clauses that keep foreign keys supplied with an index when one goes
 // away, and those that take them back.
-func (m *mysql) supported(mk *maker, t *table, gone []string) (add, drop []string) {
+func (m *mysql) supported(mk *maker, t *table, x *index) (add, drop []string) {
 	for _, f := range t.foreign {
-		if len(gone) < len(f.columns) || !slices.Equal(gone[:len(f.columns)], f.columns) {
-			continue
-		}
-		supports := func(columns []string) bool {
-			return len(columns) >= len(f.columns) && slices.Equal(columns[:len(f.columns)], f.columns)
-		}
-		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return supports(c) && !slices.Equal(c, gone) }) ||
-			slices.ContainsFunc(t.indexes, func(x *index) bool { return supports(x.columns) && !slices.Equal(x.columns, gone) })
-		if !left {
+		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, f.columns) }) ||
+			slices.ContainsFunc(t.indexes, func(other *index) bool { return other != x && begin(other.columns, f.columns) })
+		if begin(x.columns, f.columns) && !left {
 			name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, f.columns...)...))
 			add = append(add, "ADD INDEX "+name+" ("+names(m, "", f.columns)+")")
 			drop = append(drop, "DROP INDEX "+name)
@@ -155,27 +166,42 @@ func (m *mysql) supported(mk *maker, t *table, gone []string) (add, drop []strin
 	return add, drop
 }
 
-func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
-	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
-	t.planned.indexed = append(t.planned.indexed, columns)
-	if s == nil {
-		return change{
-			fix:  []Statement{m.alter(t, "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew", "ADD UNIQUE INDEX "+name+" ("+names(m, "", columns)+")")},
-			undo: []Statement{m.alter(t, "takes the key away", "DROP INDEX "+name)},
+// implied are the clauses that take away what the database made for a foreign key by
+// itself, and takes away by itself once another index does, and those that bring it back.
+func (m *mysql) implied(t *table, columns []string) (take, give []string) {
+	for _, f := range t.foreign {
+		for _, x := range t.indexes {
+			if !x.unique && slices.Equal(x.columns, f.columns) && begin(columns, f.columns) && (x.name == f.name || x.name == f.columns[0]) {
+				take = append(take, "DROP INDEX "+m.quote(x.name))
+				give = append(give, "ADD INDEX "+m.quote(x.name)+" ("+names(m, "", x.columns)+")")
+			}
 		}
 	}
-	living := m.free(t, "m2msafe_living")
+	return take, give
+}
+
+func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
+	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
+	add, drop := []string{}, []string{"DROP INDEX " + name}
+	why := "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew"
+	key := columns
+	if s != nil {
+		living := m.free(t, "m2msafe_living")
+		key = append(slices.Clone(columns), living)
+		add = append(add, "ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL")
+		drop = append(drop, "DROP COLUMN "+m.quote(living))
+		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart"
+	}
+	take, give := m.implied(t, columns)
+	add = append(append(add, "ADD UNIQUE INDEX "+name+" ("+names(m, "", key)+")"), take...)
 	return change{
-		fix: []Statement{m.alter(t, "1 in living rows and NULL in deleted ones, which no key keeps apart",
-			"ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL",
-			"ADD UNIQUE INDEX "+name+" ("+names(m, "", append(slices.Clone(columns), living))+")")},
-		undo: []Statement{m.alter(t, "takes the key away", "DROP INDEX "+name, "DROP COLUMN "+m.quote(living))},
+		fix:  []Statement{m.alter(t, why, add...)},
+		undo: []Statement{m.alter(t, "takes the key away", append(give, drop...)...)},
 	}
 }
 
 func (m *mysql) index(mk *maker, t *table, columns []string) change {
 	name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, columns...)...))
-	t.planned.indexed = append(t.planned.indexed, columns)
 	return change{
 		fix:  []Statement{m.alter(t, "writers go on while it is built", "ADD INDEX "+name+" ("+names(m, "", columns)+")")},
 		undo: []Statement{m.alter(t, "takes the index away", "DROP INDEX "+name)},
@@ -190,7 +216,7 @@ func (m *mysql) drop(mk *maker, t *table, x *index) change {
 	if slices.Contains(x.columns, "") {
 		return cannot("It is made of a part of a column, or of an expression: what takes it away and brings it back has to be written by hand.")
 	}
-	add, drop := m.supported(mk, t, x.columns)
+	add, drop := m.supported(mk, t, x)
 	return change{
 		fix:  []Statement{m.alter(t, "takes "+x.name+" away", append(add, take)...)},
 		undo: []Statement{m.alter(t, "makes "+x.name+" as it was", append([]string{give}, drop...)...)},
@@ -210,7 +236,7 @@ func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
 	name := m.quote(mk.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	add := []string{"ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(m, "", e.columns) + ") REFERENCES " + m.table(e.to) + " (" + names(m, "", e.references) + ")" + action}
 	drop := []string{"DROP FOREIGN KEY " + name}
-	led := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return slices.Equal(c[:min(len(c), len(e.columns))], e.columns) })
+	led := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, e.columns) })
 	if !t.led(e.columns) && !led {
 		index := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, e.columns...)...))
 		t.planned.indexed = append(t.planned.indexed, e.columns)

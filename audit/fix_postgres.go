@@ -2,6 +2,7 @@ package audit
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -90,7 +91,7 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 			overriding = " OVERRIDING SYSTEM VALUE"
 		}
 	}
-	return change{
+	c := change{
 		fix: []Statement{
 			{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"},
 			{SQL: "WITH m2msafe_gone AS (DELETE FROM " + p.table(t) + " AS j WHERE " + condition + " RETURNING " + names(p, "j", t.stored()) + ") INSERT INTO " + kept + " (" + columns + ") SELECT " + columns + " FROM m2msafe_gone", Why: r.why},
@@ -100,6 +101,12 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
 		},
 	}
+	for _, f := range r.against { // one that is not valid yet refuses the rows all the same
+		c.undo = slices.Concat(
+			[]Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(f.name), "the rows are in its way")}, c.undo,
+			[]Statement{p.alter(t, "ADD CONSTRAINT "+p.quote(f.name)+" "+f.definition, "makes it as it was")})
+	}
+	return c
 }
 
 func (p postgres) alter(t *table, what, why string) Statement {

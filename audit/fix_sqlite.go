@@ -68,7 +68,7 @@ func (q *sqlite) remove(m *maker, t *table, r removal) change {
 			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
 		},
 	}
-	if len(t.foreign) > 0 {
+	if r.against != nil {
 		c.undo = slices.Concat(q.off(), c.undo, q.on())
 	}
 	return c

@@ -71,6 +71,7 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 			k.narrow = append(k.narrow, x)
 		}
 	}
+	slices.SortStableFunc(k.narrow, func(a, b *index) int { return t.position(a.columns[0]) - t.position(b.columns[0]) })
 	return k, nil
 }
 

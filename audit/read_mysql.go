@@ -17,21 +17,25 @@ func (m *mysql) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 		return err
 	}
 	m.maria = strings.Contains(version, "MariaDB")
-	variable, value := "max_execution_time", fmt.Sprint(s.timeout.Milliseconds())
+	set := fmt.Sprintf("SET @m2msafe_time = @@SESSION.max_execution_time, SESSION max_execution_time = %d", s.timeout.Milliseconds())
+	back := "SET SESSION max_execution_time = @m2msafe_time, @m2msafe_time = NULL"
 	if m.maria {
-		variable, value = "max_statement_time", fmt.Sprint(s.timeout.Seconds())
+		set = fmt.Sprintf("SET @m2msafe_time = @@SESSION.max_statement_time, @m2msafe_switch = @@SESSION.optimizer_switch, SESSION max_statement_time = %v, SESSION %s", s.timeout.Seconds(), uncached)
+		back = "SET SESSION max_statement_time = @m2msafe_time, SESSION optimizer_switch = @m2msafe_switch, @m2msafe_time = NULL, @m2msafe_switch = NULL"
 	}
-	if _, err := conn.ExecContext(ctx, "SET @m2msafe_time = @@SESSION."+variable+", SESSION "+variable+" = "+value); err != nil {
+	if _, err := conn.ExecContext(ctx, set); err != nil {
 		return err
 	}
+	restore := func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), back) }
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
+		restore()
 		return err
 	}
 	s.queries = tx
 	s.end = func() {
 		_ = tx.Rollback()
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SET SESSION "+variable+" = @m2msafe_time, @m2msafe_time = NULL")
+		restore()
 	}
 	return nil
 }

@@ -15,8 +15,15 @@ type link struct {
 	foreign    *foreignKey // nil for a link by names
 }
 
-// links are those of a table: its foreign keys, and the columns that are called like one.
+// links are those of a table, in the order of its columns: its foreign keys, and the
+// columns that are called like one.
 func (n *nouns) links(t *table) []link {
+	all := n.allLinks(t)
+	slices.SortStableFunc(all, func(a, b link) int { return t.position(a.columns[0]) - t.position(b.columns[0]) })
+	return all
+}
+
+func (n *nouns) allLinks(t *table) []link {
 	var all []link
 	bound := map[string]bool{}
 	for _, f := range t.foreign {

@@ -154,11 +154,32 @@ func (a *audit) mendKey(j *join) change {
 	if j.notNull() {
 		return c
 	}
-	c = c.then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft))
+	c = c.then(a.addUnique(j))
 	if k.faulty != nil && k.fault != ExpressionUniqueKey {
 		c = c.then(a.engine.drop(a.maker, j.t, k.faulty))
 	}
 	return c
+}
+
+// addUnique makes a unique key on the pair.
+func (a *audit) addUnique(j *join) change {
+	columns := a.leading(j)
+	j.t.planned.indexed = append(j.t.planned.indexed, columns)
+	return a.engine.unique(a.maker, j.t, columns, j.soft)
+}
+
+// addIndex makes an index that begins with columns, unless a fix has.
+func (a *audit) addIndex(t *table, columns []string) change {
+	if slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, columns) }) {
+		return change{}
+	}
+	t.planned.indexed = append(t.planned.indexed, columns)
+	return a.engine.index(a.maker, t, columns)
+}
+
+// begin says whether columns begin with others.
+func begin(columns, others []string) bool {
+	return len(columns) >= len(others) && slices.Equal(columns[:len(others)], others)
 }
 
 // leading are the pair's columns for a new key, that end first which no index begins with

@@ -29,13 +29,24 @@ func (a *audit) dangling(j *join) []found {
 }
 
 func (a *audit) removeDangling(j *join, ends ...bool) change {
-	var parts []string
+	r := removal{why: "takes the links away that point at nothing"}
 	for i, e := range j.ends {
-		if ends[i] {
-			parts = append(parts, "("+dangles(a.engine, j.t, e)+")")
+		if !ends[i] {
+			continue
+		}
+		if r.where != "" {
+			r.where += " OR "
+		}
+		r.where += "(" + dangles(a.engine, j.t, e) + ")"
+		for n, c := range e.columns {
+			key := e.to.column(e.references[n])
+			r.mixed = r.mixed || key != nil && a.engine.differ(j.t.column(c), key, e.foreign != nil) != ""
+		}
+		if e.foreign != nil {
+			r.against = append(r.against, e.foreign)
 		}
 	}
-	return a.engine.remove(a.maker, j.t, removal{where: strings.Join(parts, " OR "), why: "takes the links away that point at nothing"})
+	return a.engine.remove(a.maker, j.t, r)
 }
 
 // foreignKeys: an end that can be deleted under its links.

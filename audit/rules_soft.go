@@ -34,7 +34,7 @@ func (a *audit) softKey(j *join) []found {
 			return cannot("The key is what a foreign key of " + quoted(names) + " refers to, so it has to stay.")
 		}
 		return a.permitNoNull(j).
-			then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft)).
+			then(a.addUnique(j)).
 			then(a.engine.drop(a.maker, j.t, x))
 	}
 	return []found{f}
@@ -83,7 +83,10 @@ func (a *audit) widen(j *join, x *index) change {
 	var c change
 	if j.keys.full == nil && j.keys.living == nil && !j.widened {
 		j.widened = true
-		c = a.permitNoNull(j).then(a.engine.unique(a.maker, j.t, a.leading(j), j.soft))
+		c = a.permitNoNull(j).then(a.addUnique(j))
+	}
+	if !slices.ContainsFunc(j.t.indexes, func(other *index) bool { return other != x && other.where == "" && other.leads(x.columns) }) {
+		c = c.then(a.addIndex(j.t, x.columns))
 	}
 	return c.then(a.dropKey(j, x))
 }
@@ -111,10 +114,11 @@ func (a *audit) reverse(j *join) []found {
 		f.Story = fmt.Sprintf("Finding the links of one row of %s reads the whole table, and so does the database each time that such a row is deleted or its key changes. "+
 			"From %s the links are found by an index.", e.name(), j.ends[1-i].name())
 		f.mend = func() change {
-			if slices.ContainsFunc(j.t.planned.indexed, func(c []string) bool { return slices.Equal(c, e.columns) }) {
-				return cannot("The index comes with the foreign key that is missing too.")
+			c := a.addIndex(j.t, e.columns)
+			if c.fix == nil {
+				return cannot("A fix above makes one that does.")
 			}
-			return a.engine.index(a.maker, j.t, e.columns)
+			return c
 		}
 		all = append(all, f)
 	}

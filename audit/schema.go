@@ -81,11 +81,14 @@ func (t *table) full() string {
 }
 
 func (t *table) column(name string) *column {
-	i := slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
-	if i < 0 {
-		return nil
+	if i := t.position(name); i >= 0 {
+		return &t.columns[i]
 	}
-	return &t.columns[i]
+	return nil
+}
+
+func (t *table) position(name string) int {
+	return slices.IndexFunc(t.columns, func(c column) bool { return c.name == name })
 }
 
 // stored are the columns that an INSERT may name.
