@@ -9,7 +9,9 @@ import (
 func (*mysql) quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 func (m *mysql) table(t *table) string  { return m.quote(t.name) }
 func (*mysql) limit() int               { return 64 }
-func (*mysql) lax() bool                { return false }
+
+// lax: mysqldump turns the checks off to load what it has dumped.
+func (*mysql) lax() bool { return true }
 
 func (*mysql) soften() string {
 	return "On this database the key of the living rows has a generated column, which m2msafe can't name in an upsert: with it, the full key is the better one."
@@ -103,6 +105,12 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	c.undo = []Statement{
 		{SQL: "INSERT INTO " + m.table(t) + " (" + names(m, "", columns) + ") SELECT " + names(m, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
 		{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
+	}
+	if r.against != nil {
+		c.undo = slices.Concat(
+			[]Statement{{SQL: "SET SESSION foreign_key_checks = 0", Why: "for rows that a foreign key would refuse"}},
+			c.undo,
+			[]Statement{{SQL: "SET SESSION foreign_key_checks = 1", Why: "as it is by default"}})
 	}
 	return c
 }
