@@ -21,11 +21,16 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
 		return err
 	}
-	if e, ok := a.engine.(interface {
-		estimate(context.Context, *session, *table) (int64, error)
-	}); ok {
-		if j.rows, err = e.estimate(ctx, a.session, j.t); err != nil && ctx.Err() != nil {
+	if j.rows < 0 && j.t.readable {
+		err := a.try(ctx, func() (err error) {
+			j.rows, err = a.engine.estimate(ctx, a.session, j.t)
 			return err
+		})
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			j.rows = -1
 		}
 	}
 	ask := !j.keys.sound() || j.soft != nil && j.keys.full != nil || j.t.permitsNull(j.pair)

@@ -7,3 +7,9 @@ import (
 )
 
 func TestDefects(t *testing.T) { audittest.Defects(t, "postgres", database) }
+
+func TestSound(t *testing.T) { audittest.Sound(t, "postgres", database) }
+
+func TestNames(t *testing.T) { audittest.Names(t, "postgres", database) }
+
+func TestLarge(t *testing.T) { audittest.Large(t, "postgres", database, "ANALYZE user_groups") }

@@ -76,7 +76,7 @@ func likely(t *table, links []link) (ends [2]link, fit int) {
 				columns = append(columns, c.name)
 			}
 		}
-		if len(t.columns) == 2 {
+		if len(t.columns) == 2 && !isID(t, t.columns[0]) && !isID(t, t.columns[1]) {
 			columns = []string{t.columns[0].name, t.columns[1].name}
 		}
 	}
@@ -101,14 +101,14 @@ func (a *audit) known(given JoinTable) *join {
 		a.unseen(given.Name, "the join table does not exist: run the migration")
 		return nil
 	}
+	for _, name := range slices.Concat(given.Ends[0].Columns, given.Ends[1].Columns, given.SoftDelete) {
+		if t.column(name) == nil {
+			a.unseen(given.Name, fmt.Sprintf("it has no column %s: run the migration", name))
+			return nil
+		}
+	}
 	var ends [2]link
 	for i, e := range given.Ends {
-		for _, name := range e.Columns {
-			if t.column(name) == nil {
-				a.unseen(given.Name, fmt.Sprintf("it has no column %s: run the migration", name))
-				return nil
-			}
-		}
 		to := a.database.find(e.Table)
 		ends[i] = link{columns: e.Columns, to: to, references: e.References, foreign: t.reference(e.Columns, to)}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,8 +47,7 @@ SELECT CAST(c.oid AS bigint), n.nspname, c.relname, n.nspname IS NOT DISTINCT FR
     CROSS JOIN LATERAL unnest(CAST(p.partattrs AS int2[])) AS u (attnum)
     LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.attnum AND u.attnum > 0
     WHERE p.partrelid = c.oid), '[]'),
-  CASE WHEN c.reltuples > 0 THEN CAST(c.reltuples AS bigint)
-    WHEN c.relkind = 'p' THEN -1 ELSE pg_relation_size(c.oid) / 64 END,
+  CASE WHEN c.reltuples > 0 THEN CAST(c.reltuples AS bigint) ELSE -1 END,
   has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (SELECT oid FROM looked
@@ -57,7 +57,7 @@ ORDER BY 2, 3`
 const postgresColumns = `SELECT CAST(a.attrelid AS bigint), a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
   CASE WHEN a.attgenerated <> '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END, a.attidentity = 'a'
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = ANY (CAST(CAST($1 AS text) AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 
 // postgresIndexes: of a partial index or an expression the columns are the Vars in its
@@ -75,7 +75,7 @@ const postgresIndexes = `SELECT CAST(i.indrelid AS bigint), k.relname, i.indisun
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2))
 FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
 LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
-WHERE i.indrelid = ANY (CAST(CAST($1 AS text) AS oid[])) AND i.indislive
+WHERE i.indrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND i.indislive
 ORDER BY i.indrelid, i.indisprimary DESC, k.relname`
 
 const postgresForeign = `SELECT CAST(f.conrelid AS bigint), f.conname, CAST(f.confrelid AS bigint), CAST(CAST(f.confrelid AS regclass) AS text),
@@ -87,13 +87,13 @@ const postgresForeign = `SELECT CAST(f.conrelid AS bigint), f.conname, CAST(f.co
   CASE f.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE '' END,
   pg_get_constraintdef(f.oid)
 FROM pg_constraint f
-WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid = ANY (CAST(CAST($1 AS text) AS oid[])) ORDER BY f.conrelid, f.conname`
+WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) ORDER BY f.conrelid, f.conname`
 
 // postgresNames are those of relations, which indexes share, and of constraints.
-const postgresNames = `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.oid IN (SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (CAST(CAST($1 AS text) AS oid[])))
-UNION ALL SELECT n.nspname, f.conname FROM pg_constraint f JOIN pg_namespace n ON n.oid = f.connamespace
-WHERE f.conrelid = ANY (CAST(CAST($1 AS text) AS oid[]))`
+const postgresNames = `WITH looked AS (SELECT n.oid, n.nspname FROM pg_namespace n
+  WHERE n.nspname IN (SELECT json_array_elements_text(CAST(CAST($1 AS text) AS json))))
+SELECT n.nspname, c.relname FROM pg_class c JOIN looked n ON n.oid = c.relnamespace
+UNION ALL SELECT n.nspname, f.conname FROM pg_constraint f JOIN looked n ON n.oid = f.connamespace`
 
 func (postgres) read(ctx context.Context, s *session, wanted []string) (*database, error) {
 	d := &database{taken: map[string]bool{}}
@@ -105,7 +105,7 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 	d.product, _, _ = strings.Cut("PostgreSQL "+d.product, " (")
 	names, _ := json.Marshal(wanted)
 	byID := map[int64]*table{}
-	var oids []string
+	var oids, schemas []string
 	if err := s.query(ctx, postgresTables, []any{string(names)}, func(rows *sql.Rows) error {
 		t := new(table)
 		var security bool
@@ -120,6 +120,9 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 		}
 		d.tables, byID[t.id] = append(d.tables, t), t
 		oids = append(oids, fmt.Sprint(t.id))
+		if !slices.Contains(schemas, t.schema) {
+			schemas = append(schemas, t.schema)
+		}
 		return nil
 	}); err != nil {
 		return nil, err
@@ -141,7 +144,8 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 			})
 		},
 		func() error {
-			return s.query(ctx, postgresNames, all, func(rows *sql.Rows) error {
+			names, _ := json.Marshal(append([]string{}, schemas...))
+			return s.query(ctx, postgresNames, []any{string(names)}, func(rows *sql.Rows) error {
 				var schema, name string
 				err := rows.Scan(&schema, &name)
 				d.taken[schema+"."+name] = true
@@ -149,6 +153,15 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 			})
 		},
 	)
+}
+
+// estimate goes by the size of a table that was never analyzed. It waits where the table
+// is locked, and so has no place in a statement about all tables.
+func (p postgres) estimate(ctx context.Context, s *session, t *table) (rows int64, err error) {
+	if t.partitioned {
+		return -1, nil
+	}
+	return rows, s.numbers(ctx, fmt.Sprintf("SELECT pg_relation_size(%d) / 64", t.id), &rows)
 }
 
 func readColumns(tables map[int64]*table) func(*sql.Rows) error {

@@ -182,11 +182,10 @@ func readSQLiteForeign(rows *sql.Rows, d *database, tables map[string]*table) er
 	if t == nil {
 		return nil
 	}
-	f.name = t.name + "." + from
 	if last := len(t.foreign) - 1; last >= 0 && t.foreign[last].id == id {
 		f = t.foreign[last]
 	} else {
-		f.id = id
+		f.id, f.name = id, foreignName(t, from)
 		f.table = d.find(f.refers)
 		if action != "NO ACTION" && action != "RESTRICT" {
 			f.onDelete = action

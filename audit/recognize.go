@@ -19,7 +19,9 @@ type link struct {
 // columns that are called like one.
 func (n *nouns) links(t *table) []link {
 	all := n.allLinks(t)
-	slices.SortStableFunc(all, func(a, b link) int { return t.position(a.columns[0]) - t.position(b.columns[0]) })
+	slices.SortStableFunc(all, func(a, b link) int {
+		return slices.CompareFunc(a.columns, b.columns, func(x, y string) int { return t.position(x) - t.position(y) })
+	})
 	return all
 }
 

@@ -34,6 +34,9 @@ type queries interface {
 type engine interface {
 	begin(ctx context.Context, conn *sql.Conn, s *session) error
 	read(ctx context.Context, s *session, wanted []string) (*database, error)
+	// estimate says how many rows a table may have, of which the catalogue does not; -1
+	// if there is no telling.
+	estimate(ctx context.Context, s *session, t *table) (int64, error)
 	writer
 }
 

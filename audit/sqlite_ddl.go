@@ -249,6 +249,21 @@ func listed(text string) []string {
 	return names
 }
 
+// foreignName is what a foreign key that begins with a column is called, "" for nothing.
+func foreignName(t *table, column string) string {
+	made := parseCreate(t.planned.sql)
+	if made == nil {
+		return ""
+	}
+	for _, part := range made.parts {
+		all := tokens(part)
+		if len(all) > 4 && all[0].is("CONSTRAINT") && all[2].is("FOREIGN") && strings.EqualFold(listed(all[4].text)[0], column) {
+			return all[1].text
+		}
+	}
+	return ""
+}
+
 // withoutRowid says whether a table's rows are told apart by its primary key alone.
 func withoutRowid(t *table) bool {
 	made := parseCreate(t.planned.sql)

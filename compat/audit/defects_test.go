@@ -9,3 +9,17 @@ import (
 func TestDefectsMariaDB(t *testing.T) { audittest.Defects(t, "mysql", openMariaDB) }
 
 func TestDefectsSQLite(t *testing.T) { audittest.Defects(t, "sqlite", openSQLite) }
+
+func TestSoundMariaDB(t *testing.T) { audittest.Sound(t, "mysql", openMariaDB) }
+
+func TestSoundSQLite(t *testing.T) { audittest.Sound(t, "sqlite", openSQLite) }
+
+func TestNamesMariaDB(t *testing.T) { audittest.Names(t, "mysql", openMariaDB) }
+
+func TestNamesSQLite(t *testing.T) { audittest.Names(t, "sqlite", openSQLite) }
+
+func TestLargeMariaDB(t *testing.T) {
+	audittest.Large(t, "mysql", openMariaDB, "ANALYZE TABLE user_groups")
+}
+
+func TestLargeSQLite(t *testing.T) { audittest.Large(t, "sqlite", openSQLite, "ANALYZE") }
