@@ -76,7 +76,7 @@ func (m *maker) lines(t testing.TB, d *database) []string {
 // requireJoins sees that the maker's join tables, and no other tables, were taken for some.
 func (m *maker) requireJoins(t testing.TB, d *database, report *audit.Report) {
 	t.Helper()
-	var want, found []string
+	var want, found, conventions []string
 	for _, j := range m.joins {
 		j = m.in(d.kind, j)
 		ends := []string{}
@@ -87,6 +87,7 @@ func (m *maker) requireJoins(t testing.TB, d *database, report *audit.Report) {
 		want = append(want, fmt.Sprint(j.table, ends))
 	}
 	for _, j := range report.Tables {
+		conventions = append(conventions, j.Convention)
 		ends := []string{}
 		for _, e := range j.Ends {
 			ends = append(ends, fmt.Sprintf("%s to %s.%s", strings.Join(e.Columns, ","), e.Table, strings.Join(e.References, ",")))
@@ -97,12 +98,18 @@ func (m *maker) requireJoins(t testing.TB, d *database, report *audit.Report) {
 	slices.Sort(want)
 	slices.Sort(found)
 	require.Equal(t, want, found)
+	// Those that someone has named in his own way are known by their foreign keys.
+	require.Contains(t, conventions, m.convention)
+	require.Subset(t, []string{m.convention, "foreign keys"}, conventions)
 }
 
-// onMakers runs a test for each maker on each kind of database.
-func onMakers(t *testing.T, run func(t *testing.T, kind string, m *maker)) {
+// onMakers runs a test for each maker, or for some, on each kind of database.
+func onMakers(t *testing.T, run func(t *testing.T, kind string, m *maker), some ...string) {
 	t.Helper()
 	for _, m := range makers {
+		if some != nil && !slices.Contains(some, m.name) {
+			continue
+		}
 		t.Run(m.name, func(t *testing.T) {
 			for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 				if applies(m.on, kind) {

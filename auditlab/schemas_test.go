@@ -12,10 +12,12 @@ import (
 
 // maker is whoever made a database, and what is true of it as it was made.
 type maker struct {
-	name  string
-	on    string // the kinds of databases, all if empty
-	make  func(t testing.TB, d *database)
-	joins []join // each join table in it
+	name string
+	// convention is what the audit calls it.
+	convention string
+	on         string // the kinds of databases, all if empty
+	make       func(t testing.TB, d *database)
+	joins      []join // each join table in it
 	// true findings, and no others.
 	findings []known
 	// smoke has the maker's own programs use its relations, where they can be had.
@@ -65,7 +67,7 @@ const noIndex = "the key begins with the other column, and nothing makes an inde
 
 var makers = []maker{
 	{
-		name: "django", make: migrateDjango, smoke: smokeDjango,
+		name: "django", convention: "Django", make: migrateDjango, smoke: smokeDjango,
 		joins: []join{
 			pairOf("auth_user_groups", "user_id", "auth_user", "group_id", "auth_group"),
 			pairOf("auth_user_user_permissions", "user_id", "auth_user", "permission_id", "auth_permission"),
@@ -81,7 +83,7 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "sequelize", make: fixture("sequelize"),
+		name: "sequelize", convention: "Sequelize", make: fixture("sequelize"),
 		joins: []join{
 			pairOf("UserProjects", "UserId", "Users", "ProjectId", "Projects"),
 			mute(pairOf("Follows", "followedId", "Users", "followerId", "Users")),
@@ -98,15 +100,15 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "prisma5", make: fixture("prisma5"),
+		name: "prisma5", convention: "Prisma", make: fixture("prisma5"),
 		joins: prismaJoins,
 	},
 	{
-		name: "prisma6", on: "postgres", make: fixture("prisma6"),
+		name: "prisma6", convention: "Prisma", on: "postgres", make: fixture("prisma6"),
 		joins: prismaJoins,
 	},
 	{
-		name: "prismamode", on: "mysql", make: fixture("prismamode"),
+		name: "prismamode", convention: "Prisma", on: "mysql", make: fixture("prismamode"),
 		// A named relation's table does not say whose it is.
 		joins: []join{prismaJoins[0]},
 		findings: []known{
@@ -114,7 +116,7 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "rails", make: fixture("rails"),
+		name: "rails", convention: "Rails", make: fixture("rails"),
 		joins: []join{
 			pairOf("assemblies_parts", "assembly_id", "assemblies", "part_id", "parts"),
 			pairOf("roles_users", "user_id", "users", "role_id", "roles"),
@@ -126,15 +128,15 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "hibernate", on: "postgres mysql", make: fixture("hibernate"),
+		name: "hibernate", convention: "Hibernate", on: "postgres mysql", make: fixture("hibernate"),
 		joins: hibernateJoins,
 		findings: []known{
 			{rule: audit.NoUniqueKey, of: "Person_Address", because: "a List is a bag, which may hold one element twice"},
-			{rule: audit.NoReverseIndex, of: "Person_Address.Person_id Person_Team.teams_id", on: "postgres", because: noIndex},
+			{rule: audit.NoReverseIndex, of: "Person_Address.addresses_id Person_Team.teams_id", on: "postgres", because: noIndex},
 		},
 	},
 	{
-		name: "gorm", smoke: smokeGORM,
+		name: "gorm", convention: "GORM", smoke: smokeGORM,
 		make:  func(t testing.TB, d *database) { migrateGORM(t, d.gorm(t), &ReaderShelf{}) },
 		joins: gormJoins,
 		findings: []known{
@@ -144,7 +146,7 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "gorm without constraints",
+		name: "gorm without constraints", convention: "GORM",
 		make: func(t testing.TB, d *database) {
 			db := d.gorm(t)
 			db.Config.DisableForeignKeyConstraintWhenMigrating = true
@@ -161,7 +163,7 @@ var makers = []maker{
 		},
 	},
 	{
-		name: "ent", make: migrateEnt, smoke: migrateEnt,
+		name: "ent", convention: "Ent", make: migrateEnt, smoke: migrateEnt,
 		joins: []join{
 			pairOf("user_groups", "user_id", "users", "group_id", "groups"),
 			pairOf("user_friends", "user_id", "users", "friend_id", "users"),
