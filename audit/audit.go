@@ -25,7 +25,8 @@ type Options struct {
 	// CountUpTo is how many rows a table may have by the database's estimate for its rows
 	// to be counted (default 10 million); above, estimates stand instead.
 	CountUpTo int64
-	// Timeout ends a statement (default 30 s); its table is then unseen.
+	// Timeout ends a statement (default 30 s); its table is then unseen. Those that read
+	// the catalogue have ten times as long.
 	Timeout time.Duration
 	// Progress, if there is one, hears of each table before it is looked at.
 	Progress func(done, all int, table string)
@@ -86,9 +87,15 @@ func look(ctx context.Context, s *session, o Options) (*Report, error) {
 		table, _ := splitLookup(l)
 		wanted = append(wanted, table)
 	}
+	if err := s.within(ctx, patience*s.timeout); err != nil {
+		return nil, err
+	}
 	d, err := s.engine.read(ctx, s, wanted)
 	if err != nil {
 		return nil, fmt.Errorf("the catalogue could not be read: %w", err)
+	}
+	if err := s.within(ctx, s.timeout); err != nil {
+		return nil, err
 	}
 	a := &audit{session: s, options: o, database: d, maker: &maker{d: d, limit: s.engine.limit()}, report: &Report{Database: d.product}}
 	joins := a.joins()

@@ -125,24 +125,24 @@ func (*mysql) free(t *table, name string) string {
 }
 
 // define is a column's definition.
-func (m *mysql) define(c *column, typ, collation string, nullable bool) string {
-	text := m.quote(c.name) + " " + typ
-	if collation != "" {
-		text += " COLLATE " + collation
+func (m *mysql) define(c column) string {
+	text := m.quote(c.name) + " " + c.typ
+	if c.collation != "" {
+		text += " COLLATE " + c.collation
 	}
-	if !nullable {
-		return text + " NOT NULL" + c.modify
+	if c.nullable {
+		return text + " NULL" + c.value + c.modify
 	}
-	return text + " NULL" + c.modify
+	return text + " NOT NULL" + c.value + c.modify
 }
 
 func (m *mysql) notNull(_ *maker, t *table, columns []string) change {
 	var set, back []string
 	for _, name := range columns {
 		c := t.column(name)
-		set = append(set, "MODIFY COLUMN "+m.define(c, c.typ, c.collation, false))
-		back = append(back, "MODIFY COLUMN "+m.define(c, c.typ, c.collation, true))
+		back = append(back, "MODIFY COLUMN "+m.define(*c))
 		c.nullable = false
+		set = append(set, "MODIFY COLUMN "+m.define(*c))
 	}
 	return change{
 		fix:  []Statement{m.alter(t, "refuses NULL; the table is written anew", set...)},
@@ -150,12 +150,15 @@ func (m *mysql) notNull(_ *maker, t *table, columns []string) change {
 	}
 }
 
+// retype leaves a default out that may be no value of the new type.
 func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
 	old := *c
-	c.typ, c.collation = key.typ, key.collation
+	if c.typ, c.collation = key.typ, key.collation; old.collation != "" && c.collation == "" {
+		c.value = ""
+	}
 	return change{
-		fix:  []Statement{m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(c, c.typ, c.collation, c.nullable))},
-		undo: []Statement{m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(&old, old.typ, old.collation, old.nullable))},
+		fix:  []Statement{m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(*c))},
+		undo: []Statement{m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(old))},
 	}
 }
 

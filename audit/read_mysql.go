@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // mysql reads and mends databases of the MySQL family.
@@ -17,10 +18,9 @@ func (m *mysql) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 		return err
 	}
 	m.maria = strings.Contains(version, "MariaDB")
-	set := fmt.Sprintf("SET @m2msafe_time = @@SESSION.max_execution_time, SESSION max_execution_time = %d", s.timeout.Milliseconds())
-	back := "SET SESSION max_execution_time = @m2msafe_time, @m2msafe_time = NULL"
+	set, back := "SET @m2msafe_time = @@SESSION.max_execution_time", "SET SESSION max_execution_time = @m2msafe_time, @m2msafe_time = NULL"
 	if m.maria {
-		set = fmt.Sprintf("SET @m2msafe_time = @@SESSION.max_statement_time, @m2msafe_switch = @@SESSION.optimizer_switch, SESSION max_statement_time = %v, SESSION %s", s.timeout.Seconds(), uncached)
+		set = "SET @m2msafe_time = @@SESSION.max_statement_time, @m2msafe_switch = @@SESSION.optimizer_switch, SESSION " + uncached
 		back = "SET SESSION max_statement_time = @m2msafe_time, SESSION optimizer_switch = @m2msafe_switch, @m2msafe_time = NULL, @m2msafe_switch = NULL"
 	}
 	if _, err := conn.ExecContext(ctx, set); err != nil {
@@ -40,6 +40,13 @@ func (m *mysql) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 	return nil
 }
 
+func (m *mysql) within(bound time.Duration) string {
+	if m.maria {
+		return fmt.Sprintf("SET SESSION max_statement_time = %v", bound.Seconds())
+	}
+	return fmt.Sprintf("SET SESSION max_execution_time = %d", bound.Milliseconds())
+}
+
 const mysqlTables = `SELECT table_name, table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'), coalesce(engine, ''), coalesce(table_rows, -1),
 coalesce(create_options, '') LIKE '%partitioned%'
 FROM information_schema.tables WHERE table_schema = database() ORDER BY table_name`
@@ -54,12 +61,12 @@ const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(co
 FROM information_schema.statistics WHERE table_schema = database()
 ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index`
 
-const mysqlForeign = `SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_schema = database(),
-k.referenced_table_name, k.referenced_column_name, r.delete_rule
-FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r
-ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
-WHERE k.table_schema = database() AND k.constraint_schema = database() AND k.referenced_table_name IS NOT NULL
-ORDER BY k.table_name, k.constraint_name, k.ordinal_position`
+const mysqlForeign = `SELECT table_name, constraint_name, column_name, referenced_table_schema = database(), referenced_table_name, referenced_column_name
+FROM information_schema.key_column_usage WHERE table_schema = database() AND referenced_table_name IS NOT NULL
+ORDER BY table_name, constraint_name, ordinal_position`
+
+const mysqlActions = `SELECT table_name, constraint_name, delete_rule FROM information_schema.referential_constraints
+WHERE constraint_schema = database() AND delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`
 
 func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, error) {
 	d := &database{taken: map[string]bool{}}
@@ -110,6 +117,9 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 		func() error {
 			return s.query(ctx, mysqlForeign, nil, func(rows *sql.Rows) error { return readForeignPart(rows, d, tables) })
 		},
+		func() error {
+			return s.query(ctx, mysqlActions, nil, func(rows *sql.Rows) error { return readAction(rows, tables) })
+		},
 	)
 }
 
@@ -131,11 +141,11 @@ func (m *mysql) readColumn(rows *sql.Rows, tables map[string]*table) error {
 	switch {
 	case !value.Valid || m.maria && value.String == "NULL":
 	case m.maria:
-		c.modify += " DEFAULT " + value.String
+		c.value = " DEFAULT " + value.String
 	case strings.Contains(extra, "default_generated"):
-		c.modify += " DEFAULT (" + value.String + ")"
+		c.value = " DEFAULT (" + value.String + ")"
 	default:
-		c.modify += " DEFAULT " + text(value.String)
+		c.value = " DEFAULT " + text(value.String)
 	}
 	if _, update, ok := strings.Cut(extra, "on update "); ok {
 		c.modify += " ON UPDATE " + update
@@ -184,10 +194,10 @@ func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error 
 }
 
 func readForeignPart(rows *sql.Rows, d *database, tables map[string]*table) error {
-	var from, column, reference, action string
+	var from, column, reference string
 	var here bool
 	f := new(foreignKey)
-	if err := rows.Scan(&from, &f.name, &column, &here, &f.refers, &reference, &action); err != nil {
+	if err := rows.Scan(&from, &f.name, &column, &here, &f.refers, &reference); err != nil {
 		return err
 	}
 	t := tables[from]
@@ -199,12 +209,24 @@ func readForeignPart(rows *sql.Rows, d *database, tables map[string]*table) erro
 		if here {
 			f.table = tables[f.refers]
 		}
-		if action == "CASCADE" || action == "SET NULL" || action == "SET DEFAULT" {
-			f.onDelete = action
-		}
 		t.foreign = append(t.foreign, f)
 	}
 	f = t.foreign[len(t.foreign)-1]
 	f.columns, f.references = append(f.columns, column), append(f.references, reference)
+	return nil
+}
+
+func readAction(rows *sql.Rows, tables map[string]*table) error {
+	var from, name, action string
+	if err := rows.Scan(&from, &name, &action); err != nil {
+		return err
+	}
+	if t := tables[from]; t != nil {
+		for _, f := range t.foreign {
+			if f.name == name {
+				f.onDelete = action
+			}
+		}
+	}
 	return nil
 }

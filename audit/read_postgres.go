@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // postgres reads and mends PostgreSQL.
@@ -21,11 +22,11 @@ func (postgres) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 	}
 	s.queries, s.savepoints = tx, true
 	s.end = func() { _ = tx.Rollback() }
-	if err := s.exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", s.timeout.Milliseconds())); err != nil {
-		s.end()
-		return err
-	}
 	return nil
+}
+
+func (postgres) within(bound time.Duration) string {
+	return fmt.Sprintf("SET LOCAL statement_timeout = %d", bound.Milliseconds())
 }
 
 // postgresScope are the schemas that an audit looks at: those of search_path, where it

@@ -38,6 +38,8 @@ func (q *sqlite) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 	return nil
 }
 
+func (*sqlite) within(time.Duration) string { return "" }
+
 const sqliteTables = `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY type <> 'table', name`
 
 // sqliteOwn are the tables that are rows and nothing else: virtual ones are another's.

@@ -39,7 +39,8 @@ type column struct {
 	generated string // the expression of a generated column
 	identity  bool   // it takes a value only by OVERRIDING SYSTEM VALUE
 	primary   bool   // in SQLite's primary key, where NULL may stand without anyone meaning it
-	modify    string // what stands behind the type in a definition of the MySQL family, but NULL
+	value     string // the default's clause in a definition of the MySQL family
+	modify    string // and what else stands behind NULL or NOT NULL
 	collation string
 	length    int // of a text, 0 for none
 }

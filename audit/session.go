@@ -13,9 +13,10 @@ import (
 type session struct {
 	queries
 	engine  engine
-	timeout time.Duration
-	end     func() // takes the connection back to what it was
-	number  int    // of statements, for tests
+	timeout time.Duration // of a statement about a table
+	bound   time.Duration // of what is run now
+	end     func()        // takes the connection back to what it was
+	number  int           // of statements, for tests
 	// local says that the server knows of no time-out, and a context has to end a
 	// statement.
 	local bool
@@ -33,6 +34,8 @@ type queries interface {
 // them.
 type engine interface {
 	begin(ctx context.Context, conn *sql.Conn, s *session) error
+	// within is the statement that bounds those that follow, "" if contexts do.
+	within(bound time.Duration) string
 	read(ctx context.Context, s *session, wanted []string) (*database, error)
 	// estimate says how many rows a table may have, of which the catalogue does not; -1
 	// if there is no telling.
@@ -52,6 +55,19 @@ func engineOf(kind string) engine {
 	return nil
 }
 
+// patience is how much longer than a statement about one table those may take that read
+// the catalogue of all.
+const patience = 10
+
+// within bounds the statements that follow.
+func (s *session) within(ctx context.Context, bound time.Duration) error {
+	s.bound = bound
+	if statement := s.engine.within(bound); statement != "" {
+		return s.exec(ctx, statement)
+	}
+	return nil
+}
+
 // exec runs a statement that has no rows, and no need of a time-out.
 func (s *session) exec(ctx context.Context, statement string) error {
 	s.number++
@@ -64,7 +80,7 @@ func (s *session) query(ctx context.Context, statement string, args []any, row f
 	s.number++
 	if s.local {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		ctx, cancel = context.WithTimeout(ctx, s.bound)
 		defer cancel()
 	}
 	rows, err := s.QueryContext(ctx, statement, args...)
