@@ -1,27 +1,32 @@
 #!/usr/bin/env bash
-# install.sh mariadb|pgbouncer: installs what the tests of an engine run, with
+# install.sh mariadb|pgbouncer|django: installs what the tests of an engine run, with
 # Debian's package manager. No service is started: the tests have servers of their own.
 set -euo pipefail
 
 case ${1:-} in
 mariadb)
-  program=/usr/sbin/mariadbd
+  installed=(test -x /usr/sbin/mariadbd)
   packages=(mariadb-server galera-4 rsync)
   ;;
 pgbouncer)
-  program=/usr/sbin/pgbouncer
+  installed=(test -x /usr/sbin/pgbouncer)
   packages=(pgbouncer)
   ;;
+django)
+  # Debian's own Python: another one on PATH has no Django.
+  installed=(/usr/bin/python3 -c 'import django, psycopg2, MySQLdb')
+  packages=(python3-django python3-psycopg2 python3-mysqldb)
+  ;;
 *)
-  echo "usage: install.sh mariadb|pgbouncer" >&2
+  echo "usage: install.sh mariadb|pgbouncer|django" >&2
   exit 2
   ;;
 esac
 
-# Two tests may find the program missing: one installs, the other waits for it.
+# Two tests may find it missing: one installs, the other waits for it.
 exec 9<"${BASH_SOURCE[0]}"
 flock 9
-[ ! -x "$program" ] || exit 0
+! "${installed[@]}" 2>/dev/null || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "install.sh: install ${packages[*]} by hand: this takes root, and Debian's or Ubuntu's package manager" >&2
   exit 1
