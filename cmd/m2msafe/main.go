@@ -73,7 +73,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case exited >= 0:
 		return exited
 	case err != nil:
-		return fail(stderr, fmt.Errorf("%w\nm2msafe %s --help says how it is called", err, commandOf(args)))
+		// The parser repeats what it does not understand, which may be a DSN, or a piece of one.
+		said := dsn.ScrubberOf(args...).Clean(err.Error())
+		return fail(stderr, fmt.Errorf("%s\nm2msafe %s --help says how it is called", said, commandOf(args)))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

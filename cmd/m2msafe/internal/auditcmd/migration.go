@@ -28,7 +28,7 @@ type migration struct {
 	path   string // of the first file
 	// version is that of the first step, where the format has versions; digits is how many
 	// it is written with.
-	version uint64
+	version int64
 	digits  int
 	title   string
 }
@@ -57,7 +57,7 @@ func newMigration(path, format string, now time.Time) (*migration, error) {
 		return nil, fmt.Errorf("--fix %s: %s wants VERSION_title.sql, as %s_m2msafe_audit.sql; or give the folder", path, format, now.UTC().Format("20060102150405"))
 	}
 	m.digits, m.title = len(name[1]), name[2]
-	if m.version, err = strconv.ParseUint(name[1], 10, 63); err != nil {
+	if m.version, err = strconv.ParseInt(name[1], 10, 63); err != nil {
 		return nil, fmt.Errorf("--fix %s: its version is too large", path)
 	}
 	return m, m.unused(1)
@@ -86,8 +86,8 @@ func (m *migration) unused(steps int) error {
 	}
 	for _, entry := range entries {
 		digits, _, _ := strings.Cut(entry.Name(), "_")
-		version, err := strconv.ParseUint(digits, 10, 63)
-		if err == nil && version >= m.version && version < m.version+uint64(steps) {
+		version, err := strconv.ParseInt(digits, 10, 63)
+		if err == nil && version >= m.version && version < m.version+int64(steps) {
 			return fmt.Errorf("--fix: %s has the version of a file to be written", filepath.Join(filepath.Dir(m.path), entry.Name()))
 		}
 	}
@@ -143,7 +143,7 @@ func (m *migration) name(index int, direction string) string {
 	if index > 0 {
 		title = fmt.Sprintf("%s_%d", m.title, index+1)
 	}
-	return filepath.Join(filepath.Dir(m.path), fmt.Sprintf("%0*d_%s%s.sql", m.digits, m.version+uint64(index), title, direction))
+	return filepath.Join(filepath.Dir(m.path), fmt.Sprintf("%0*d_%s%s.sql", m.digits, m.version+int64(index), title, direction))
 }
 
 // about are the comments above a step.

@@ -65,7 +65,9 @@ func (c *Command) Run(ctx context.Context, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "m2msafe: interrupted")
 		return ExitInterrupted
 	case err != nil:
-		fmt.Fprintf(stderr, "m2msafe: %v\n", err)
+		// Other arguments are repeated, and one may be the DSN that was put in its place.
+		said := dsn.ScrubberOf(slices.Concat([]string{c.HTML, c.Fix}, c.Lookups, c.Tables)...).Clean(err.Error())
+		fmt.Fprintf(stderr, "m2msafe: %s\n", said)
 		return ExitFailed
 	case len(report.Findings) > 0:
 		return ExitFindings

@@ -110,7 +110,9 @@ func openPostgres(dsn string, s *Scrubber) (*sql.DB, error) {
 			// The parser's words would be of parts of the password.
 			return nil, errors.New("the DSN can't be read: it is no URL (in a password, / ? # @ and % are written as %2F %3F %23 %40 and %25)")
 		}
-		return nil, fmt.Errorf("the DSN can't be read: %w", err)
+		// pgx repeats the DSN, in which not every password can be told.
+		text := err.Error()
+		return nil, errors.New("the DSN can't be read: " + strings.TrimLeft(text[strings.LastIndexByte(text, '`')+1:], ": "))
 	}
 	s.add(config.Password) // it may be from a file or the environment
 	if _, ok := config.RuntimeParams["application_name"]; !ok {

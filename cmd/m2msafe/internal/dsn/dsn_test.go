@@ -51,8 +51,9 @@ func TestOpenSays(t *testing.T) {
 		"oracle://u:hush-hush@h/db":               "can't tell whose DSN this is",
 		"postgres://u:hush-hush@127.0.0.1:1/db":   "can't reach the database: failed to connect to `user=u database=db`",
 		"postgres://u:hush/hush@127.0.0.1/db":     "it is no URL",
-		"postgres://u:hush-hush@h:99999999/db":    "the DSN can't be read",
-		"port=hush-hush password=hush-hush":       "the DSN can't be read",
+		"postgres://u:hush-hush@h:99999999/db":    "the DSN can't be read: invalid port",
+		"port=hush-hush password=hush-hush":       "the DSN can't be read: invalid port",
+		"port=x password=hush-hush;&rest":         "the DSN can't be read: invalid port",
 		"u:hush-hush@tcp(127.0.0.1:1)/db":         "can't reach the database: dial tcp 127.0.0.1:1",
 		"u:hush-hush@tcp(127.0.0.1:1)/":           "names no database",
 		"u:hush-hush@tcp(127.0.0.1:1)/db?tls=x/y": "the DSN can't be read",
@@ -105,7 +106,7 @@ const calledForms = 7
 func pgQuote(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) }
 
 func FuzzNoPasswordIsInAnError(f *testing.F) {
-	for _, password := range []string{"hush-hush", "p@ss:w/rd", "100%zz?", `it's \ "one"`, "a&password=b#c", "ключ ключ", "){(tcp(", "://pass/"} {
+	for _, password := range []string{"hush-hush", "p@ss:w/rd", "100%zz?", `it's \ "one"`, "a&password=b#c", "ключ ключ", "){(tcp(", "://pass/", "//slashes", "&and=;more"} {
 		for form := range forms {
 			f.Add(form, password)
 		}
@@ -137,8 +138,14 @@ func TestScrubberTakesShortSecretsAsWords(t *testing.T) {
 	s := scrubberOf("host=h password=ab")
 	require.Equal(t, "table about: user=••• (•••)", s.Clean("table about: user=ab (ab)"))
 	require.Equal(t, "nothing to hide in app.db", scrubberOf("app.db").Clean("nothing to hide in app.db"))
+	s = scrubberOf("host=h password=of&two;parts")
+	require.Equal(t, Hidden+" "+Hidden, s.Clean("of&two;parts of%26two%3Bparts"))
+	s = scrubberOf("file:app.db?hexkey=first-key&textkey=second-key")
+	require.Equal(t, Hidden+" "+Hidden, s.Clean("first-key second-key"))
 	s = scrubberOf("u:long-secret@tcp(h)/db?allowCleartextPasswords=true")
 	require.Equal(t, fmt.Sprint(true, " "+Hidden), s.Clean("true long-secret"))
+	s = ScrubberOf("audit", "host=h", "password=of-a-piece", "postgres://u:of-a-url@h/db")
+	require.Equal(t, "audit host=h "+Hidden+" "+Hidden, s.Clean("audit host=h of-a-piece of-a-url"))
 	t.Setenv("PGPASSWORD", "from-outside")
 	require.Equal(t, Hidden, scrubberOf("host=h").Clean("from-outside"))
 }

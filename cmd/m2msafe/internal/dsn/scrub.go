@@ -19,18 +19,33 @@ type Scrubber struct {
 	secrets []string // the longest first
 }
 
+const hiddenSetting = `(?:\w*(?:password|passwd|pwd|secret|token)\w*|(?:hex|text)?key)`
+
 var (
-	// secretSettings are names of settings whose values are secrets, in a keyword
-	// string or a URL's query: those of libpq, of go-sql-driver and of SQLite's
-	// encrypting file systems.
-	secretSettings = regexp.MustCompile(`(?i)(?:^|[\s?&;])(?:\w*(?:password|passwd|pwd|secret|token)\w*|(?:hex|text)?key)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]*)`)
+	// secretSettings and secretKeywords find settings whose values are secrets, in a URL's
+	// query and in a keyword string, of which only a blank ends a value: settings of libpq,
+	// of go-sql-driver and of SQLite's encrypting file systems.
+	secretSettings = regexp.MustCompile(`(?i)(?:^|[\s?&;])` + hiddenSetting + `\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]*)`)
+	secretKeywords = regexp.MustCompile(`(?i)(?:^|\s)` + hiddenSetting + `\s*=\s*(\S*)`)
 	scheme         = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
+
+// ScrubberOf knows the secrets of what may be DSNs, or pieces of one: a shell takes one
+// apart that was not quoted.
+func ScrubberOf(texts ...string) (s Scrubber) {
+	for _, text := range texts {
+		for _, secret := range scrubberOf(text).secrets {
+			s.add(secret)
+		}
+	}
+	return s
+}
 
 // scrubberOf knows the secrets of a DSN as it is written, which may be wrong.
 func scrubberOf(dsn string) Scrubber {
 	var s Scrubber
-	for _, found := range secretSettings.FindAllStringSubmatch(dsn, -1) {
+	found := append(secretSettings.FindAllStringSubmatch(dsn, -1), secretKeywords.FindAllStringSubmatch(dsn, -1)...)
+	for _, found := range found {
 		if found[1] == "true" || found[1] == "false" {
 			continue // as in allowCleartextPasswords=true
 		}
@@ -38,11 +53,11 @@ func scrubberOf(dsn string) Scrubber {
 		s.add(strings.Trim(found[1], "'"))
 		s.add(strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(strings.Trim(found[1], "'")))
 	}
-	rest := dsn[len(scheme.FindString(dsn)):]
 	// The password of a URL and of go-sql-driver's form is between a colon and an @. Which
-	// ones is not certain in a DSN that is wrong, and a password may hold both.
-	if user := strings.LastIndexByte(rest, '@'); user >= 0 {
-		for password := rest[:user]; ; {
+	// ones is not certain in a DSN that is wrong, and a password may hold both; it may even
+	// make a scheme of the user in front of it.
+	if user := strings.LastIndexByte(dsn, '@'); user >= 0 {
+		for password := dsn[:user]; ; {
 			var ok bool
 			if _, password, ok = strings.Cut(password, ":"); !ok {
 				break
