@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -64,4 +65,36 @@ func TestAuditOnATerminal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestProgressOfAnAudit is of the bar that is drawn while a table is looked at: whose it is,
+// in letters that move no cursor, how many there are, and that it goes away.
+func TestProgressOfAnAudit(t *testing.T) {
+	ours, theirs := terminal(t)
+	progress, looked := watchAudit(theirs)
+	progress(2, 8, "user\x1b[2Jgroups")
+	drawn := make(chan string)
+	go func() {
+		var screen []byte
+		defer func() { drawn <- string(screen) }()
+		for some := make([]byte, 1024); !bytes.HasSuffix(screen, []byte("\r\x1b[2K")); {
+			n, err := ours.Read(some)
+			if err != nil {
+				return
+			}
+			if screen = append(screen, some[:n]...); bytes.Contains(screen, []byte("2/8")) {
+				looked()
+			}
+		}
+	}()
+	select {
+	case screen := <-drawn:
+		require.Contains(t, screen, `user\x1b[2Jgroups`)
+		require.Contains(t, screen, "2/8")
+		require.Regexp(t, "\r\x1b\\[2K$", screen)
+	case <-time.After(30 * time.Second):
+		t.Fatal("no bar was drawn")
+	}
+	require.NoError(t, theirs.Close())
+	require.NoError(t, ours.Close())
 }

@@ -185,8 +185,16 @@ func aboutTable(t *audit.JoinTable) string {
 	text := show.Visible(t.Ends[0].Table+" – "+t.Ends[1].Table, false)
 	switch t.Convention {
 	case "":
-	case "foreign keys", "models", "named":
-		text += " · known by " + map[string]string{"foreign keys": "its foreign keys", "models": "the models", "named": "--table"}[t.Convention]
+	case "foreign keys":
+		if !t.Ends[0].Declared || !t.Ends[1].Declared { // the names are nobody's, and tell it still
+			text += " · known by its names"
+			break
+		}
+		text += " · known by its foreign keys"
+	case "models":
+		text += " · known by the models"
+	case "named":
+		text += " · known by --table"
 	default:
 		text += " · known by the names of " + t.Convention
 	}

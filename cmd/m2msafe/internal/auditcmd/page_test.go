@@ -210,3 +210,14 @@ func TestPageOfManyTablesIsBounded(t *testing.T) {
 	require.Equal(t, 2*maxDiagrams, strings.Count(text, "<svg"), "a wide and a narrow one for each")
 	require.Equal(t, 2*maxDiagrams, strings.Count(text, "<article"))
 }
+
+func TestPageSaysHowATableIsKnown(t *testing.T) {
+	for convention, want := range map[string]string{
+		"foreign keys": "known by its foreign keys", "models": "known by the models", "named": "known by --table", "Django": "known by the names of Django",
+	} {
+		join := audit.JoinTable{Ends: [2]audit.End{{Declared: true}, {Declared: true}}, Convention: convention}
+		require.Contains(t, aboutTable(&join), want)
+		join.Ends[1].Declared = false
+		require.Contains(t, aboutTable(&join), strings.Replace(want, "known by its foreign keys", "known by its names", 1))
+	}
+}

@@ -20,13 +20,19 @@ func sarifOf(t *testing.T, r *audit.Report) (log sarifLog) {
 	t.Helper()
 	var out bytes.Buffer
 	require.NoError(t, writeSARIF(&out, r))
-	schema, err := jsonschema.NewCompiler().Compile("testdata/sarif-schema-2.1.0.json")
-	require.NoError(t, err)
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(out.Bytes()))
-	require.NoError(t, err)
-	require.NoError(t, schema.Validate(document))
+	validSARIF(t, out.Bytes())
 	require.NoError(t, json.Unmarshal(out.Bytes(), &log))
 	return log
+}
+
+// validSARIF validates against OASIS's schema.
+func validSARIF(t *testing.T, text []byte) {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("testdata/sarif-schema-2.1.0.json")
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(document))
 }
 
 func TestSARIFIsOfItsSchema(t *testing.T) {
