@@ -96,7 +96,7 @@ func TestPicturesForTheDocs(t *testing.T) {
 	for _, c := range []struct {
 		name, scheme  string
 		width, height int
-	}{{"light", "light", 1000, 1460}, {"dark", "dark", 1000, 1460}, {"phone", "light", 390, 1460}} {
+	}{{"light", "light", 1000, 1460}, {"dark", "dark", 1000, 1460}, {"phone", "light", 390, 1900}} {
 		b.show("file://"+page, c.scheme, c.width, c.height)
 		require.NoError(t, os.WriteFile(filepath.Join(folder, "report-"+c.name+".png"), b.picture(), 0o600))
 	}
