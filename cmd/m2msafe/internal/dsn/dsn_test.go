@@ -149,3 +149,13 @@ func TestScrubberTakesShortSecretsAsWords(t *testing.T) {
 	t.Setenv("PGPASSWORD", "from-outside")
 	require.Equal(t, Hidden, scrubberOf("host=h").Clean("from-outside"))
 }
+
+func TestScrubberKnowsWhatAPasswordFileSays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "passfile")
+	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:from-the-file\n"), 0o600))
+	t.Setenv("PGPASSFILE", file)
+	db, _, s, err := parse("host=127.0.0.1 port=1 user=u dbname=d")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	require.Equal(t, Hidden, s.Clean("from-the-file"))
+}
