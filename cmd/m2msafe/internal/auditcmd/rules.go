@@ -17,7 +17,7 @@ var ruleTexts = []ruleText{
 		audit.NoUniqueKey, audit.Error,
 		"Nothing keeps a pair from being stored twice.",
 		"Two requests that link the same pair at once both look, both find nothing, and both insert. No code of the app can prevent it: only a unique key on the pair can.",
-		"Removes all but the oldest row of each pair, which are kept in a table of their own, and builds a unique key on the pair while others write.",
+		"Builds a unique key on the pair, on PostgreSQL CONCURRENTLY, once the rows that are too many are in a table of their own.",
 	},
 	{
 		audit.PartialUniqueKey, audit.Error,
@@ -53,7 +53,7 @@ var ruleTexts = []ruleText{
 		audit.NoForeignKey, audit.Warning,
 		"An end can be deleted under its links.",
 		"Without a foreign key a row can go in the same moment in which another request links it. What is left is a link that points at nothing.",
-		"Adds the foreign key for new rows, then validates the old ones while others write.",
+		"Adds the foreign key; on PostgreSQL for new rows first, and the old ones are validated while others write.",
 	},
 	{
 		audit.DanglingLinks, audit.Error,
@@ -77,7 +77,7 @@ var ruleTexts = []ruleText{
 		audit.NoReverseIndex, audit.Note,
 		"No index begins with the other end's columns.",
 		"From that end each look at the links reads the whole table, and so does each delete of a row there.",
-		"Builds the index while others write.",
+		"Builds the index, on PostgreSQL CONCURRENTLY.",
 	},
 	{
 		audit.CopiedUniqueKey, audit.Warning,
