@@ -185,8 +185,10 @@ func aboutTable(t *audit.JoinTable) string {
 	text := show.Visible(t.Ends[0].Table+" – "+t.Ends[1].Table, false)
 	switch t.Convention {
 	case "":
+	case "names":
+		text += " · known by its names"
 	case "foreign keys":
-		if !t.Ends[0].Declared || !t.Ends[1].Declared { // the names are nobody's, and tell it still
+		if !t.Ends[0].Declared || !t.Ends[1].Declared { // and not by these alone
 			text += " · known by its names"
 			break
 		}

@@ -48,8 +48,11 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 			_, err = db.Exec(`CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE groups (id integer PRIMARY KEY);
 				INSERT INTO users VALUES (1), (2); INSERT INTO groups VALUES (1);
 				CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer, group_id integer REFERENCES groups (id));
-				CREATE TABLE notes (link_id integer NOT NULL REFERENCES user_groups (id) ON DELETE CASCADE);
-				INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 9, 1); INSERT INTO notes VALUES (1), (3)`)
+				INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 9, 1);
+				CREATE TABLE tags (id integer PRIMARY KEY); INSERT INTO tags VALUES (1);
+				CREATE TABLE user_tags (id integer PRIMARY KEY, user_id integer REFERENCES users (id), tag_id integer REFERENCES tags (id));
+				INSERT INTO user_tags VALUES (1, 1, 1), (3, 2, 1);
+				CREATE TABLE notes (link_id integer NOT NULL REFERENCES user_tags (id) ON DELETE CASCADE); INSERT INTO notes VALUES (1), (3)`)
 			require.NoError(t, err)
 			findings := func() []audit.Finding {
 				report, err := audit.Run(t.Context(), db, dsn.SQLite, audit.Options{})

@@ -213,7 +213,7 @@ func TestPageOfManyTablesIsBounded(t *testing.T) {
 
 func TestPageSaysHowATableIsKnown(t *testing.T) {
 	for convention, want := range map[string]string{
-		"foreign keys": "known by its foreign keys", "models": "known by the models", "named": "known by --table", "Django": "known by the names of Django",
+		"foreign keys": "known by its foreign keys", "names": "known by its names", "models": "known by the models", "named": "known by --table", "Django": "known by the names of Django",
 	} {
 		join := audit.JoinTable{Ends: [2]audit.End{{Declared: true}, {Declared: true}}, Convention: convention}
 		require.Contains(t, aboutTable(&join), want)
