@@ -35,6 +35,9 @@ func turnedDown(db *gorm.DB, err error) bool {
 		code := state.SQLState()
 		return len(code) == 5 && code != "40003" && !slices.Contains([]string{"08", "57", "58", "XX"}, code[:2])
 	}
+	if code, driver := codeOf(err); driver == "sqlite" { // sqlite.org/rescode.html: SQLITE_IOERR alone may come late
+		return code&0xff != 10
+	}
 	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx.ErrTxCommitRollback
 }
 

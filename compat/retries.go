@@ -44,6 +44,7 @@ type losses struct {
 	left, seen int
 	late       bool // it is the hook of the team, behind the links
 	err        error
+	then       func(tx *gorm.DB) // what happens in the hook
 }
 
 type lossesKey struct{}
@@ -58,7 +59,7 @@ func (p *Player) AfterCreate(tx *gorm.DB) error {
 	if l == nil || l.late || p.Name != "a" {
 		return nil
 	}
-	return l.lose()
+	return l.lose(tx)
 }
 
 // AfterSave is when links are written.
@@ -67,11 +68,14 @@ func (*Team) AfterSave(tx *gorm.DB) error {
 	if l == nil || !l.late {
 		return nil
 	}
-	return l.lose()
+	return l.lose(tx)
 }
 
-func (l *losses) lose() error {
+func (l *losses) lose(tx *gorm.DB) error {
 	l.seen++
+	if l.then != nil {
+		l.then(tx)
+	}
 	if l.left == 0 {
 		return nil
 	}
