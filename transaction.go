@@ -36,11 +36,12 @@ import (
 //
 // If fn panics, the transaction is rolled back and the panic goes on. A Transaction
 // in a transaction joins that: it runs once, behind a savepoint unless
-// DisableNestedTransaction is set, and what lost is the outer one's to run again.
+// DisableNestedTransaction is set, models are as they were before if it fails and was
+// behind one, and what lost is the outer one's to run again.
 //
 // It returns fn's error, or that of COMMIT; [ErrRetry] with the database's error in it
 // if it goes on losing; [ErrOption] for refused options and a nil fn, [ErrNotInUse],
-// and, joined to the last try's error, the context's. Behind an error of a connection
+// [ErrUnsupportedDatabase], and, joined to the last try's error, the context's. Behind an error of a connection
 // that broke at COMMIT the transaction may be stored or not: then targets that were looked
 // up by a natural key are put back, and other models stay as they are. It is safe for concurrent use, each call with models of its own; tx is not.
 func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...Option) error {
