@@ -34,6 +34,8 @@ const (
 	openName      = "m2msafe:check_open"
 	storedName    = "m2msafe:stored"
 	finishName    = "m2msafe:finish"
+	retryName     = "m2msafe:retry"
+	last          = "*" // GORM's name for the end, whoever registers later
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -89,17 +91,19 @@ func register(db *gorm.DB) error {
 		{create.Before(afterCreate), linkName, link},
 		{create.Before(end), openName, checkOpen},
 		{create.After(end).Before(behind(create, end)), storedName, stored},
-		{create.After(end), finishName, finishOf(create)},
+		{create.After(end), finishName, finish},
+		{create.After(last), retryName, retryOf(create)},
 		{update.Before(first[1]), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
 		{update.Before(afterUpdate), linkName, link},
 		{update.Before(end), openName, checkOpen},
 		{update.After(end).Before(behind(update, end)), storedName, stored},
-		{update.After(end), finishName, finishOf(update)},
+		{update.After(end), finishName, finish},
+		{update.After(last), retryName, retryOf(update)},
 		{remove.Before(first[2]), rememberName, rememberDelete},
 		{remove.After(end).Before(behind(remove, end)), storedName, stored},
-		{remove.After(end), finishName, finishDelete(remove)},
+		{remove.After(last), retryName, retryDelete(remove)},
 		{query.Before("gorm:query"), rememberName, keepWithin},
 		{query.After("gorm:after_query"), finishName, hear},
 		{row.After("gorm:row"), finishName, hear},
@@ -210,17 +214,17 @@ func fail(db *gorm.DB, err error) bool {
 	return true
 }
 
-// finishOf is finish, and a retry if the transaction was GORM's and lost.
-func finishOf(processor executor) func(*gorm.DB) {
+// retryOf has a transaction of GORM's run again that lost. It stands last: what other
+// plugins have behind COMMIT hears of each try once.
+func retryOf(processor executor) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		finish(db)
 		retry(db, processor)
 		_ = lostWithin(db, db.Error)
 	}
 }
 
-// finishDelete is the same of a delete, which may be the app's own.
-func finishDelete(processor executor) func(*gorm.DB) {
+// retryDelete is the same of a delete, which may be the app's own.
+func retryDelete(processor executor) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		retry(db, processor)
 		hear(db)

@@ -140,7 +140,7 @@ func (l *links) direct() (linked bool, err error) {
 func (l *links) mayPass(err *LinkError) bool {
 	var state interface{ SQLState() string }
 	return errors.As(err, &state) &&
-		(errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) || outdated(err))
+		(errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, ErrRetry) && l.settings.retries > 0 || outdated(err))
 }
 
 // touched sets what the statement updates: the owner's auto-update times.

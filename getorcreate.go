@@ -21,7 +21,8 @@ import (
 //
 // row is a pointer to a model. A unique key of its table counts if all of its
 // fields are set; the stored row is loaded into row, and created says whether
-// this call inserted it: of several at the same time exactly one did. On
+// this call inserted it: of several at the same time exactly one did, or none is
+// told so, if a connection broke at its COMMIT. On
 // PostgreSQL that is one statement, stored or not, unless something else has to
 // be done for a new row or around it: create hooks, associations, soft-delete
 // columns, create callbacks of another plugin, a second unique key with values,

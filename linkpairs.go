@@ -35,7 +35,7 @@ const defaultChunk = 100_000
 //
 // Each chunk is a transaction of its own, or stands in the caller's. LinkPairs
 // returns how far it came, with an error too: the chunks before the error are
-// linked, and nothing of the one that failed. As a pair that is linked is left
+// linked, and nothing of the one that failed, or all of it, if the answer to it was lost. As a pair that is linked is left
 // alone, the call can be made again from the start, or without the first
 // Progress.Pairs pairs. In a DryRun it comes nowhere. [ChunkSize] and [OnProgress] are its options; the others
 // mean what they mean to an Append.

@@ -33,9 +33,7 @@ func (l *links) lookup(targets []reflect.Value) ([]found, error) {
 		for i, target := range targets {
 			if values, ok := l.naturalValues(n, target); ok {
 				asked = append(asked, i)
-				if a := l.attempt(); a != nil {
-					a.memory.name(target)
-				}
+				l.attempt().each(func(a *attempt) { a.memory.name(target) })
 				for j, v := range values {
 					query.Values[j] = append(query.Values[j], v)
 				}

@@ -1,6 +1,7 @@
 package m2msafe
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -26,13 +27,24 @@ func lost(err error) error {
 func turnedDown(db *gorm.DB, err error) bool {
 	var state interface{ SQLState() string }
 	switch {
-	case retryable(err), gormSentinel(db, err) != nil:
+	case retryable(err), gormSentinel(db, err) != nil, translated(err):
+		return true
+	case errors.Is(err, sql.ErrTxDone): // the context had ended: rolled back, and COMMIT never sent
 		return true
 	case errors.As(err, &state):
 		code := state.SQLState()
 		return len(code) == 5 && code != "40003" && !slices.Contains([]string{"08", "57", "58", "XX"}, code[:2])
 	}
+	if code, driver := codeOf(err); driver == "sqlite" { // sqlite.org/rescode.html: SQLITE_IOERR alone may come late
+		return code&0xff != 10
+	}
 	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx.ErrTxCommitRollback
+}
+
+// translated says whether it is a sentinel of GORM's, which under TranslateError may be
+// all that is left of the database's error.
+func translated(err error) bool {
+	return errors.Is(err, gorm.ErrDuplicatedKey) || errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, gorm.ErrCheckConstraintViolated)
 }
 
 // retryable says whether a database asks for the transaction to be run again. It

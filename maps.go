@@ -37,8 +37,8 @@ func findMap(db *gorm.DB) {
 	if db.AddError(err) != nil {
 		return
 	}
-	if a := m.links.attempt(); a != nil && m.links.naturalText(target) != "" {
-		a.memory.nameMap(m.values)
+	if m.links.naturalText(target) != "" {
+		m.links.attempt().each(func(a *attempt) { a.memory.nameMap(m.values) })
 	}
 	if len(missing) == 0 {
 		m.fill(target)

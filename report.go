@@ -111,8 +111,7 @@ func (l *links) tell() error {
 	if l.settings.onLinked != nil {
 		fresh := slices.DeleteFunc(slices.Clone(all), func(k Link) bool { return k.Outcome == Existing })
 		if len(fresh) > 0 {
-			tx := l.db.Session(&gorm.Session{NewDB: true})
-			if err := l.settings.onLinked(tx, Event{Relation: l.name(), Links: fresh}); err != nil {
+			if err := l.announce(Event{Relation: l.name(), Links: fresh}); err != nil {
 				return err
 			}
 		}
@@ -127,6 +126,22 @@ func (l *links) tell() error {
 		l.settings.note(all)
 	}
 	return nil
+}
+
+// announce has the event handler hear of new links. If it panics, the call's own
+// transaction is rolled back: GORM leaves one open that it began for a statement.
+func (l *links) announce(event Event) error {
+	panicked := true
+	defer func() {
+		if _, own := l.db.Statement.Settings.Load(tryKey); panicked && own {
+			if tx, inside := l.db.Statement.ConnPool.(gorm.TxCommitter); inside {
+				_ = tx.Rollback()
+			}
+		}
+	}()
+	err := l.settings.onLinked(l.db.Session(&gorm.Session{NewDB: true}), event)
+	panicked = false
+	return err
 }
 
 // note has links in the report: of a [Transaction] once that stands.
@@ -146,6 +161,11 @@ type told struct {
 
 func (t *told) add(to *Report, links []Link) {
 	t.reports, t.links = append(t.reports, to), append(t.links, links)
+}
+
+// join takes those of a part that stands.
+func (t *told) join(part *told) {
+	t.reports, t.links = append(t.reports, part.reports...), append(t.links, part.links...)
 }
 
 // stand says that they are.

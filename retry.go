@@ -2,6 +2,7 @@ package m2msafe
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -24,10 +25,18 @@ type attempt struct {
 	running   bool     // again
 	memory    memory
 	told      told
-	ready     bool  // nothing is left to do but COMMIT
-	stored    bool  // without GORM's transaction around it: a part is stored for good
-	committed bool  // COMMIT has succeeded
-	lost      error // what a call in a Transaction has said
+	ready     bool     // nothing is left to do but COMMIT
+	stored    bool     // without GORM's transaction around it: a part is stored for good
+	committed bool     // COMMIT has succeeded
+	lost      error    // what a call in a Transaction has said
+	outer     *attempt // the Transaction that this one has joined
+}
+
+// each calls f for an attempt, and for those that it is a part of.
+func (a *attempt) each(f func(*attempt)) {
+	for ; a != nil; a = a.outer {
+		f(a)
+	}
 }
 
 // attemptKey is where a statement keeps its attempt.
@@ -181,6 +190,9 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 			a.memory.restoreNamed()
 			return struct{}{}, backoff.Permanent(last)
 		}
+		if a.ready {
+			abandoned(db)
+		}
 		a.ready = false
 		a.memory.restore()
 		if again = retryable(last); !again {
@@ -192,7 +204,10 @@ func (a *attempt) run(db *gorm.DB, try func() error) error {
 		return last
 	}
 	if again && db.Statement.Context.Err() != nil && !errors.Is(last, db.Statement.Context.Err()) {
-		return errors.Join(last, err) // it would have been tried again
+		if ended := db.Statement.Context.Err(); !errors.Is(err, ended) { // its cause
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
+		return errors.Join(lost(last), err) // it would have been tried again
 	}
 	return lost(last)
 }

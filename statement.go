@@ -109,7 +109,7 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 		return f()
 	}
 	a, ok := attemptOf(l.db)
-	within := behindSavepoint
+	within := l.undone
 	if own {
 		within = func(db *gorm.DB, f func(tx *gorm.DB) error) error {
 			return db.Session(&gorm.Session{NewDB: true}).Transaction(f)
@@ -129,6 +129,18 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 	})
 	if ok && own && err == nil {
 		a.stored = true
+	}
+	return err
+}
+
+// undone is behindSavepoint, with models as they were where that is rolled back to: the
+// caller's transaction may go on, and give the numbers to others' rows.
+func (l *links) undone(db *gorm.DB, f func(tx *gorm.DB) error) error {
+	var m memory
+	m.keepAll(l.db.Statement)
+	err := behindSavepoint(db, f)
+	if err != nil && !db.DisableNestedTransaction {
+		m.restore()
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // Transaction runs fn in a transaction, and runs it again if that lost against
@@ -35,11 +36,12 @@ import (
 //
 // If fn panics, the transaction is rolled back and the panic goes on. A Transaction
 // in a transaction joins that: it runs once, behind a savepoint unless
-// DisableNestedTransaction is set, and what lost is the outer one's to run again.
+// DisableNestedTransaction is set, models are as they were before if it fails and was
+// behind one, and what lost is the outer one's to run again.
 //
 // It returns fn's error, or that of COMMIT; [ErrRetry] with the database's error in it
 // if it goes on losing; [ErrOption] for refused options and a nil fn, [ErrNotInUse],
-// and, joined to the last try's error, the context's. Behind an error of a connection
+// [ErrUnsupportedDatabase], and, joined to the last try's error, the context's. Behind an error of a connection
 // that broke at COMMIT the transaction may be stored or not: then targets that were looked
 // up by a natural key are put back, and other models stay as they are. It is safe for concurrent use, each call with models of its own; tx is not.
 func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, opts ...Option) error {
@@ -51,7 +53,7 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 		return db.Error
 	}
 	if inside(db) {
-		return lostWithin(db, behindSavepoint(db, fn))
+		return joined(db, fn)
 	}
 	plugin := *db.Plugins[pluginName].(*Plugin)
 	a := new(attempt)
@@ -83,6 +85,29 @@ func Transaction(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, o
 	})
 }
 
+// joined runs fn in the transaction that there is. If it fails, what is behind its
+// savepoint is undone, and models are as they were before.
+func joined(db *gorm.DB, fn func(tx *gorm.DB) error) error {
+	plugin := *db.Plugins[pluginName].(*Plugin)
+	a := &attempt{outer: plugin.settings.within}
+	plugin.settings.within = a
+	setPlugin(db, &plugin)
+	undone := !db.DisableNestedTransaction
+	defer func() {
+		switch {
+		case undone:
+			a.memory.restore()
+		case a.outer != nil:
+			a.outer.told.join(&a.told)
+		default:
+			a.told.stand()
+		}
+	}()
+	err := behindSavepoint(db, fn)
+	undone = undone && err != nil
+	return lostWithin(db, err)
+}
+
 // keepWithin keeps the models of a statement in a [Transaction], as they are before
 // its first statement about them.
 func keepWithin(db *gorm.DB) {
@@ -90,13 +115,17 @@ func keepWithin(db *gorm.DB) {
 	if !ok || plugin.settings.within == nil || db.Statement.Schema == nil {
 		return
 	}
-	m, stmt := &plugin.settings.within.memory, db.Statement
+	stmt := db.Statement
+	var rel *schema.Relationship
 	if len(stmt.Selects) > 0 && calledBy("Updates", "gorm.io/gorm.(*Association)") {
-		if rel := stmt.Schema.Relationships.Relations[stmt.Selects[0]]; rel != nil {
-			eachModel(stmt.ReflectValue, func(owner reflect.Value) { m.keepAppended(stmt, rel, owner) })
-		}
+		rel = stmt.Schema.Relationships.Relations[stmt.Selects[0]]
 	}
-	m.keepAll(stmt)
+	plugin.settings.within.each(func(a *attempt) {
+		if rel != nil {
+			eachModel(stmt.ReflectValue, func(owner reflect.Value) { a.memory.keepAppended(stmt, rel, owner) })
+		}
+		a.memory.keepAll(stmt)
+	})
 }
 
 // keepMaps keeps maps that are created, which GORM puts their keys into.
@@ -107,10 +136,10 @@ func keepMaps(db *gorm.DB) {
 	}
 	switch values := reflect.Indirect(reflect.ValueOf(db.Statement.Dest)).Interface().(type) {
 	case map[string]any:
-		within.memory.keepMap(values)
+		within.each(func(a *attempt) { a.memory.keepMap(values) })
 	case []map[string]any:
 		for _, one := range values {
-			within.memory.keepMap(one)
+			within.each(func(a *attempt) { a.memory.keepMap(one) })
 		}
 	}
 }
@@ -121,8 +150,6 @@ func lostWithin(db *gorm.DB, err error) error {
 	if !retryable(err) {
 		return err
 	}
-	if within := settingsOf(db).within; within != nil {
-		within.lost = lost(err)
-	}
+	settingsOf(db).within.each(func(a *attempt) { a.lost = lost(err) })
 	return lost(err)
 }

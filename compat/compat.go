@@ -127,7 +127,7 @@ func Exercise(t *testing.T, e Engine) {
 		{"Errors", failures},
 		{"Values", hiddenValues},
 		{"Shapes", shapes},
-		{"Retries", slices.Concat(retries, retriesMemory, retriesLocks, retriesShapes, retriesUnanswered)},
+		{"Retries", slices.Concat(retries, retriesMemory, retriesLocks, retriesShapes, retriesUnanswered, retriesRefused)},
 		{"Transactions", slices.Concat(transactions, savepoints)},
 		{"Races", races},
 		{"Regressions", regressions},

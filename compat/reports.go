@@ -31,6 +31,7 @@ var reports = []behaviour{
 	{"OnLinked's error is the call's and rolls links and targets back", eventFails},
 	{"OnLinked's error leaves the caller's transaction usable", eventFailsInside},
 	{"OnLinked may link", eventLinks},
+	{"a panic of OnLinked leaves no transaction open", eventPanics},
 }
 
 // outcomes lists links as "owner|target outcome".

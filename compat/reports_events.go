@@ -172,3 +172,18 @@ func eventLinks(t *testing.T, e Engine) {
 	require.Equal(t, []string{"3|1"}, tracksOf(t, db, "playlist_hidden"))
 	require.Equal(t, "4", tally(t, db, "playlist_tracks"))
 }
+
+// GORM leaves a transaction open that it began for a call, if a hook of it panics.
+func eventPanics(t *testing.T, e Engine) {
+	db := seeded(t, e, m2msafe.OnLinked(func(*gorm.DB, m2msafe.Event) error { panic("oh") }))
+	require.PanicsWithValue(t, "oh", func() { _ = link(db, 1, 1) })
+	pool, err := db.DB()
+	require.NoError(t, err)
+	require.Zero(t, pool.Stats().InUse)
+	require.Empty(t, linked(t, db))
+	require.PanicsWithValue(t, "oh", func() {
+		_ = db.Transaction(func(tx *gorm.DB) error { return link(tx, 1, 1) })
+	})
+	require.Zero(t, pool.Stats().InUse)
+	require.NoError(t, link(m2msafe.With(db, m2msafe.Off()), 1, 1))
+}

@@ -2,7 +2,6 @@ package compat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -45,6 +44,7 @@ type losses struct {
 	left, seen int
 	late       bool // it is the hook of the team, behind the links
 	err        error
+	then       func(tx *gorm.DB) // what happens in the hook
 }
 
 type lossesKey struct{}
@@ -59,7 +59,7 @@ func (p *Player) AfterCreate(tx *gorm.DB) error {
 	if l == nil || l.late || p.Name != "a" {
 		return nil
 	}
-	return l.lose()
+	return l.lose(tx)
 }
 
 // AfterSave is when links are written.
@@ -68,11 +68,14 @@ func (*Team) AfterSave(tx *gorm.DB) error {
 	if l == nil || !l.late {
 		return nil
 	}
-	return l.lose()
+	return l.lose(tx)
 }
 
-func (l *losses) lose() error {
+func (l *losses) lose(tx *gorm.DB) error {
 	l.seen++
+	if l.then != nil {
+		l.then(tx)
+	}
 	if l.left == 0 {
 		return nil
 	}
@@ -263,5 +266,4 @@ func retryReal(t *testing.T, e Engine) {
 	require.ErrorIs(t, db.Transaction(func(tx *gorm.DB) error {
 		return tx.Model(&Team{ID: 1}).Association("Players").Append(team.Players)
 	}), m2msafe.ErrRetry)
-	require.False(t, errors.Is(db.Error, m2msafe.ErrRetry))
 }

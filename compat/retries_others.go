@@ -111,7 +111,7 @@ func (*Drawer) AfterDelete(tx *gorm.DB) error { return loses(tx) }
 
 func loses(tx *gorm.DB) error {
 	if l, _ := tx.Statement.Context.Value(lossesKey{}).(*losses); l != nil {
-		return l.lose()
+		return l.lose(tx)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type breaking struct {
 	gorm.ConnPool
 	left       int
 	carriedOut bool
+	says       error // instead of the answer
 }
 
 func (b *breaking) BeginTx(ctx context.Context, opts *sql.TxOptions) (tx gorm.ConnPool, err error) {
@@ -63,13 +64,13 @@ func (tx *breakingTx) Commit() error {
 	if err := end(); err != nil {
 		return err
 	}
-	return driver.ErrBadConn
+	return tx.pool.says
 }
 
 func (tx *breakingTx) Rollback() error { return tx.ConnPool.(gorm.TxCommitter).Rollback() }
 
 func broken(db *gorm.DB, carriedOut bool) *breaking {
-	pool := &breaking{db.ConnPool, 0, carriedOut}
+	pool := &breaking{db.ConnPool, 0, carriedOut, driver.ErrBadConn}
 	db.ConnPool, db.Statement.ConnPool = pool, pool
 	return pool
 }

@@ -14,6 +14,7 @@ import (
 var savepoints = []behaviour{
 	{"a savepoint that can't be set is the error", savepointUnset},
 	{"a savepoint that can't be rolled back to is told beside the error", savepointLost},
+	{"what a savepoint has undone leaves no number in memory", savepointMemory},
 }
 
 // spoiled has statements that begin with a word fail in the database.
@@ -61,4 +62,50 @@ func savepointLost(t *testing.T, e Engine) {
 	require.ErrorIs(t, err, errHook)
 	require.ErrorContains(t, err, "could not be rolled back to")
 	require.Equal(t, "1", tally(t, db, "players"))
+}
+
+// The numbers of rows that are rolled back are given to others' rows.
+func savepointMemory(t *testing.T, e Engine) {
+	if e.NoSavepoints != "" {
+		t.Skip(e.NoSavepoints)
+	}
+	for name, call := range map[string]func(tx *gorm.DB, players []*Player) error{
+		"Append": func(tx *gorm.DB, players []*Player) error {
+			return tx.Model(&Team{ID: 1}).Association("Players").Append(players)
+		},
+		"Transaction": func(tx *gorm.DB, players []*Player) error {
+			return m2msafe.Transaction(tx.Statement.Context, tx, func(tx *gorm.DB) error {
+				return tx.Model(&Team{ID: 1}).Association("Players").Append(players)
+			})
+		},
+		"Transaction of several": func(tx *gorm.DB, players []*Player) error {
+			return m2msafe.Transaction(tx.Statement.Context, tx, func(tx *gorm.DB) error {
+				for i := range players {
+					if err := tx.Model(&Team{ID: 1}).Association("Players").Append(players[i : i+1]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	} {
+		for outer, transaction := range map[string]func(db *gorm.DB, f func(tx *gorm.DB) error) error{
+			"the caller's": func(db *gorm.DB, f func(tx *gorm.DB) error) error { return db.Transaction(f) },
+			"a Transaction": func(db *gorm.DB, f func(tx *gorm.DB) error) error {
+				return m2msafe.Transaction(db.Statement.Context, db, f)
+			},
+		} {
+			t.Run(name+" in "+outer, func(t *testing.T) {
+				db, fresh := teams(t, e), func() []*Player { return []*Player{{Name: "b"}, {Name: "a"}} }
+				players, other := fresh(), &Player{Name: "other"}
+				require.NoError(t, transaction(db, func(tx *gorm.DB) error {
+					require.ErrorIs(t, call((&losses{left: 1, err: errHook}).on(tx), players), errHook)
+					require.Equal(t, fresh(), players)
+					require.NoError(t, tx.Create(other).Error)
+					return call(tx, players)
+				}))
+				require.Equal(t, []string{"old|a", "old|b"}, rosters(t, db, append(players, other)...))
+			})
+		}
+	}
 }

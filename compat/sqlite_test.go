@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -63,4 +64,25 @@ func TestSQLiteLinksByPlainStatementsInOneTransaction(t *testing.T) {
 	require.Equal(t, []string{"BEGIN", "UPDATE article_publications", "find", "COMMIT"}, to(db, &Article{ID: 1}, 2), "it is linked")
 	require.Equal(t, []string{"1|1", "1|2"}, linked(t, db))
 	require.Equal(t, "2001", one(t, db, `SELECT substr(updated_at, 1, 4) FROM articles`), "no link was made")
+}
+
+// What SQLite says of a COMMIT is an answer, but for SQLITE_IOERR, which can come late.
+func TestSQLiteAnswersCOMMIT(t *testing.T) {
+	e := onSQLite()[0].Start(t)
+	for _, c := range []struct {
+		says   error
+		answer bool
+	}{
+		{sqlite3.Error{Code: sqlite3.ErrFull}, true},
+		{sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrFsync}, false},
+	} {
+		t.Run(c.says.Error(), func(t *testing.T) {
+			db, team := teams(t, e), newTeam()
+			pool := broken(db, false)
+			pool.left, pool.says = 1, c.says
+			require.ErrorIs(t, db.Create(team).Error, c.says)
+			require.Equal(t, c.answer, team.ID == 0)
+			require.Equal(t, newTeam().Players, team.Players, "they have names")
+		})
+	}
 }

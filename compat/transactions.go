@@ -189,7 +189,6 @@ func transactionJoins(t *testing.T, e Engine) {
 		require.Equal(t, "2", tally(t, db, "players"))
 	}
 	*l = *lost(2) // one that lost is the outer's to run again
-	*a = Player{Name: "a"}
 	run()
 	require.Equal(t, []int{3, 3}, []int{outer, inner})
 	require.Equal(t, []string{"old|a", "old|b", "old|old"}, rosters(t, db, a, b))

@@ -81,19 +81,20 @@ var optimistic = func() map[string]string {
 		sends   = "an optimistic transaction of TiDB loses at COMMIT: its statements are sent again"
 	)
 	return map[string]string{
-		"a unique key on one column of the pair is not the pair's":     keys,
-		"NaturalKey names one of several keys":                         keys,
-		"NaturalKey of a single call leaves other calls as they are":   keys,
-		"the caller's transaction works after each refusal":            keys,
-		"no value of a row is in the text of a statement":              keys,
-		"under ParameterizedQueries no value is in a log or an error":  keys,
-		"Append after Delete on a join model that is deleted softly":   callers,
-		"a lost race ends with the winner's rows":                      hooks,
-		"any number of elements takes one lookup and one create":       sends,
-		"one Append in a transaction of the caller's":                  callers,
-		"Replace by the same targets":                                  callers,
-		"writers of all kinds meet in one owner":                       callers,
-		"writers of all kinds meet in one owner, without a unique key": callers,
+		"a unique key on one column of the pair is not the pair's":                 keys,
+		"NaturalKey names one of several keys":                                     keys,
+		"NaturalKey of a single call leaves other calls as they are":               keys,
+		"the caller's transaction works after each refusal":                        keys,
+		"no value of a row is in the text of a statement":                          keys,
+		"under ParameterizedQueries no value is in a log or an error":              keys,
+		"Append after Delete on a join model that is deleted softly":               callers,
+		"a lost race ends with the winner's rows":                                  hooks,
+		"any number of elements takes one lookup and one create":                   sends,
+		"one Append in a transaction of the caller's":                              callers,
+		"Replace by the same targets":                                              callers,
+		"revived: it has been made and deleted since the transaction's first look": callers,
+		"writers of all kinds meet in one owner":                                   callers,
+		"writers of all kinds meet in one owner, without a unique key":             callers,
 	}
 }()
 
