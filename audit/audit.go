@@ -122,6 +122,7 @@ type audit struct {
 	database *database
 	maker    *maker
 	report   *Report
+	referred bool // what refers to tables from elsewhere was asked for
 }
 
 func (a *audit) unseen(table, reason string) {

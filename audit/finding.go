@@ -31,6 +31,17 @@ func (s Severity) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for known := Note; known <= Error; known++ {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("audit: no severity: %q", text)
+}
+
 // Rule is a kind of finding. Its text is the rule's id in all formats.
 type Rule string
 
@@ -92,7 +103,7 @@ type End struct {
 type JoinTable struct {
 	Name       string `json:"name"`
 	Ends       [2]End `json:"ends"`
-	Convention string `json:"convention"` // whose names it has, or "foreign keys", "models", "named"
+	Convention string `json:"convention"` // whose names it has, or "foreign keys", "names", "models", "named"
 	Rows       int64  `json:"rows"`       // an estimate where Estimated
 	Estimated  bool   `json:"estimated,omitempty"`
 	// Relation is the models' fields that it serves, as "User.Groups, Group.Users".

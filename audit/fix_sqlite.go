@@ -16,6 +16,8 @@ func (*sqlite) lives(name string, c column) string { return c.lives(name) }
 // lax: each connection says for itself whether it wants foreign keys enforced.
 func (*sqlite) lax() bool { return true }
 
+func (*sqlite) text(name string) string { return name }
+
 func (*sqlite) compare(a, b string, _, _ *column) string { return a + " = " + b }
 
 // differ: what counts is the affinity. Numbers compare with numbers.
@@ -91,7 +93,7 @@ func (q *sqlite) unique(m *maker, t *table, columns []string, s *soft) change {
 	if s != nil {
 		where = " WHERE " + livingOf(q, s)
 	}
-	return q.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing")
+	return q.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; if a pair was stored twice meanwhile it fails: audit again")
 }
 
 func (q *sqlite) index(m *maker, t *table, columns []string) change {

@@ -57,7 +57,7 @@ FROM information_schema.columns WHERE table_schema = database() ORDER BY table_n
 
 // mysqlIndexes: a part of a key that is an expression has no column. MariaDB has none of
 // these, and no column that tells them.
-const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), sub_part IS NOT NULL, %s
+const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), coalesce(sub_part, 0), %s
 FROM information_schema.statistics WHERE table_schema = database()
 ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index`
 
@@ -123,6 +123,27 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 	)
 }
 
+const mysqlStrangers = `SELECT k.referenced_table_name, concat(k.table_schema, '.', k.table_name), max(r.delete_rule)
+FROM information_schema.key_column_usage AS k JOIN information_schema.referential_constraints AS r
+ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.referenced_table_schema = database() AND k.table_schema <> database() GROUP BY 1, 2`
+
+// referrers asks other databases, which read does not: on MariaDB all of their tables are
+// opened for it.
+func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
+	return s.query(ctx, mysqlStrangers, nil, func(rows *sql.Rows) error {
+		var name string
+		f := new(foreignKey)
+		err := rows.Scan(&name, &f.name, &f.onDelete)
+		for _, t := range d.tables {
+			if t.name == name {
+				t.strangers = append(t.strangers, f)
+			}
+		}
+		return err
+	})
+}
+
 // estimate: the catalogue has one, but of what is no InnoDB.
 func (*mysql) estimate(context.Context, *session, *table) (int64, error) { return -1, nil }
 
@@ -170,7 +191,7 @@ func text(s string) string {
 
 func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error {
 	var name, column, expression string
-	var prefix bool
+	var prefix int
 	x := new(index)
 	if err := rows.Scan(&name, &x.name, &x.unique, &column, &prefix, &expression); err != nil {
 		return err
@@ -186,9 +207,16 @@ func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error 
 	}
 	x = t.indexes[len(t.indexes)-1]
 	x.uses = append(x.uses, t.mentioned(expression)...)
-	if prefix {
+	part := new(mysql).quote(column)
+	if prefix > 0 {
+		part += fmt.Sprintf("(%d)", prefix)
 		x.uses, column = append(x.uses, column), ""
 	}
+	x.prefixed = x.prefixed || prefix > 0
+	if x.parts != "" {
+		part = ", " + part
+	}
+	x.parts += part
 	x.columns = append(x.columns, column)
 	return nil
 }
