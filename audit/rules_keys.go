@@ -178,7 +178,7 @@ func (j *join) keyToCome() bool {
 func (a *audit) mendKey(j *join) change {
 	k := &j.keys
 	switch {
-	case k.several != "" && j.facts.twice == 0:
+	case k.several != "":
 		return cannot(k.several)
 	case j.facts.twice > 0 && a.undecided(j) != "":
 		return cannot("It can't be made before the pairs that are stored more than once are gone.")
