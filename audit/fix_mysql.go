@@ -146,6 +146,9 @@ func (m *mysql) implied(t *table, columns []string) (take, give []string) {
 }
 
 func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
+	if len(minus(t.partition, columns)) > 0 {
+		return cannot("The table is partitioned by columns that are not the pair's, and has unique keys only with those in them.")
+	}
 	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
 	add, drop := []string{}, []string{"DROP INDEX " + name}
 	why := "the key that was missing. If a pair was stored twice meanwhile it fails: audit again"

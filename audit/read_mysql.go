@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,28 +121,13 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 		func() error {
 			return s.query(ctx, mysqlActions, nil, func(rows *sql.Rows) error { return readAction(rows, tables) })
 		},
-	)
-}
-
-const mysqlStrangers = `SELECT k.referenced_table_name, concat(k.table_schema, '.', k.table_name), max(r.delete_rule)
-FROM information_schema.key_column_usage AS k JOIN information_schema.referential_constraints AS r
-ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
-WHERE k.referenced_table_schema = database() AND k.table_schema <> database() GROUP BY 1, 2`
-
-// referrers asks other databases, which read does not: on MariaDB all of their tables are
-// opened for it.
-func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
-	return s.query(ctx, mysqlStrangers, nil, func(rows *sql.Rows) error {
-		var name string
-		f := new(foreignKey)
-		err := rows.Scan(&name, &f.name, &f.onDelete)
-		for _, t := range d.tables {
-			if t.name == name {
-				t.strangers = append(t.strangers, f)
+		func() error {
+			if !slices.ContainsFunc(d.tables, func(t *table) bool { return t.partitioned }) {
+				return nil
 			}
-		}
-		return err
-	})
+			return s.query(ctx, mysqlPartitions, nil, func(rows *sql.Rows) error { return readPartition(rows, tables) })
+		},
+	)
 }
 
 // estimate: the catalogue has one, but of what is no InnoDB.
@@ -173,6 +159,9 @@ func (m *mysql) readColumn(rows *sql.Rows, tables map[string]*table) error {
 	}
 	if strings.Contains(extra, "auto_increment") {
 		c.modify += " AUTO_INCREMENT"
+	}
+	if strings.Contains(extra, "invisible") {
+		c.modify += " INVISIBLE"
 	}
 	if comment != "" {
 		c.modify += " COMMENT " + text(comment)

@@ -27,12 +27,15 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	number := ""
 	copied := columns
 	if row == nil && r.pair != nil {
-		number = m.free(t, "m2msafe_row")
+		number = "m2msafe_row"
 		invisible := "" // to an INSERT that names no columns
 		if m.maria {
 			invisible = " INVISIBLE"
 		}
-		c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL"+invisible+" AUTO_INCREMENT UNIQUE"))
+		if t.column(number) == nil { // else a fix that failed has left it
+			c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL"+invisible+" AUTO_INCREMENT", "ADD INDEX ("+m.quote(number)+")"))
+		}
+		columns = minus(columns, []string{number})
 		row, copied = []string{number}, append([]string{number}, columns...)
 	}
 	if row == nil {

@@ -126,3 +126,43 @@ func TestReaderMariaDB(t *testing.T) {
 	require.Empty(t, audittest.Rules(report))
 	require.Empty(t, report.Unseen)
 }
+
+// A unique key of a partitioned table has the columns in it that the partitions go by.
+func TestPartitionsMariaDB(t *testing.T) {
+	const table = "CREATE TABLE user_groups (user_id integer NOT NULL, group_id integer NOT NULL, joined date NOT NULL, KEY (user_id), KEY (group_id))"
+	rows := "INSERT INTO user_groups VALUES (1, 1, '2024-01-01'), (1, 1, '2024-01-01')"
+	db := onMariaDB(t, "INSERT INTO users VALUES (1)", "INSERT INTO `groups` VALUES (1)", table+" PARTITION BY HASH (to_days(joined)) PARTITIONS 2", rows)
+	report := audittest.Run(t, db, "mysql", audit.Options{})
+	require.Equal(t, []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id", "no-foreign-key user_id", "no-foreign-key group_id"}, audittest.Rules(report))
+	require.Empty(t, report.Findings[1].Fix)
+	require.Contains(t, report.Findings[1].Story, "partitioned by columns that are not the pair's")
+
+	db = onMariaDB(t, "INSERT INTO users VALUES (1)", "INSERT INTO `groups` VALUES (1)", table+" PARTITION BY KEY (group_id) PARTITIONS 2", rows)
+	report = audittest.Run(t, db, "mysql", audit.Options{})
+	for _, f := range report.Findings[:2] {
+		for _, s := range f.Fix {
+			audittest.Execute(t, db, s.SQL)
+		}
+	}
+	require.Equal(t, []string{"no-foreign-key user_id", "no-foreign-key group_id"}, audittest.Rules(audittest.Run(t, db, "mysql", audit.Options{})))
+}
+
+// The column that tells rows apart goes, also where a fix that failed has left it.
+func TestColumnThatWasLeft(t *testing.T) {
+	db := onMariaDB(t, "INSERT INTO users VALUES (1)", "INSERT INTO `groups` VALUES (1)", "CREATE TABLE user_groups ("+pair+")", "INSERT INTO user_groups VALUES (1, 1), (1, 1)")
+	report := audittest.Run(t, db, "mysql", audit.Options{})
+	audittest.Execute(t, db, report.Findings[0].Fix[0].SQL, "INSERT INTO user_groups VALUES (1, 1)")
+	report = audittest.Run(t, db, "mysql", audit.Options{})
+	for _, f := range report.Findings {
+		for _, s := range f.Fix {
+			audittest.Execute(t, db, s.SQL)
+		}
+	}
+	require.Empty(t, audittest.Rules(audittest.Run(t, db, "mysql", audit.Options{})))
+	rows, err := db.Query("SELECT * FROM user_groups")
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	require.Equal(t, []string{"user_id", "group_id"}, columns)
+}
