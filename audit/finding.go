@@ -1,6 +1,3 @@
-// Package audit finds the join tables of a database that can't be safe, whoever made
-// them, says what happens because of it, and gives the SQL that mends them. It reads
-// only.
 package audit
 
 import "fmt"
@@ -79,7 +76,9 @@ type Finding struct {
 	// that it is the database's estimate.
 	Rows      int64 `json:"rows"`
 	Estimated bool  `json:"estimated,omitempty"`
-	// Fix mends it, in this order; Undo takes that back, in this order.
+	// Fix mends it, in this order; Undo takes that back, in this order. Those of several
+	// findings are applied in the findings' order, and taken back in the other. There is
+	// none where the Story says why.
 	Fix  []Statement `json:"fix,omitempty"`
 	Undo []Statement `json:"undo,omitempty"`
 }
