@@ -67,6 +67,10 @@ func RoundTrip(t *testing.T, db *sql.DB, kind string, o audit.Options, want []st
 func InTransactions(t *testing.T, db *sql.DB, kind string, o audit.Options, want []string, rows []int64) {
 	t.Helper()
 	roundTrip(t, db, kind, o, want, rows, func(all []audit.Statement) (log []string, err error) {
+		// A pool may refuse to give a connection out again that is in a transaction.
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
 		alone := func(s audit.Statement) bool { return s.Solo || strings.Contains(s.SQL, " VALIDATE CONSTRAINT ") }
 		for len(all) > 0 && err == nil {
 			end := 1
@@ -77,15 +81,15 @@ func InTransactions(t *testing.T, db *sql.DB, kind string, o audit.Options, want
 			all = all[end:]
 			for i, s := range part {
 				if i == 0 && len(part) > 1 {
-					_, err = db.ExecContext(t.Context(), "BEGIN")
+					_, err = conn.ExecContext(t.Context(), "BEGIN")
 				}
 				log = append(log, s.SQL)
 				if err == nil {
-					_, err = db.ExecContext(t.Context(), s.SQL)
+					_, err = conn.ExecContext(t.Context(), s.SQL)
 				}
 			}
 			if len(part) > 1 && err == nil {
-				_, err = db.ExecContext(t.Context(), "COMMIT")
+				_, err = conn.ExecContext(t.Context(), "COMMIT")
 			}
 		}
 		return log, err
