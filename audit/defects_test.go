@@ -15,3 +15,5 @@ func TestNames(t *testing.T) { audittest.Names(t, "postgres", database) }
 func TestLarge(t *testing.T) { audittest.Large(t, "postgres", database, "ANALYZE user_groups") }
 
 func TestCareful(t *testing.T) { audittest.Careful(t, "postgres", database) }
+
+func TestHanging(t *testing.T) { audittest.Hanging(t, "postgres", database) }

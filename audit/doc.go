@@ -26,7 +26,8 @@
 //
 //   - a unique key, an exclusion constraint or a predicate speaks for pairs that come again;
 //   - the rows of a pair differ in what may be a state, a time span or an amount;
-//   - rows of other tables would go with them, by ON DELETE CASCADE, SET NULL or SET DEFAULT;
+//   - rows of other tables would go with them, by ON DELETE CASCADE, SET NULL or SET DEFAULT:
+//     of a pair the row stays that is referred to, and a link to nothing does;
 //   - most rows point at nothing, at an end that is known by its name alone;
 //   - it can't be told which rows are deleted softly, or other tables inherit from this one.
 //

@@ -100,7 +100,7 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 		} else if t.partitioned {
 			row = []string{"tableoid", "ctid"}
 		}
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")" + and(living(p, "j", r.soft))
+		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")" + and(living(p, "j", r.soft)) + r.stays(p)
 	}
 	overriding := ""
 	for _, c := range t.columns {

@@ -58,7 +58,7 @@ func (q *sqlite) remove(m *maker, t *table, r removal) change {
 	}
 	condition := r.where
 	if r.pair != nil {
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(q, t, row) + ")"
+		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(q, t, row) + ")" + r.stays(q)
 	}
 	c := change{
 		fix: []Statement{

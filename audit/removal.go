@@ -16,6 +16,9 @@ type removal struct {
 	mixed bool // the condition compares columns of different types
 	// secured says that policies can hide rows, of the table or of an end.
 	secured bool
+	// hung are foreign keys by which rows of other tables would go with the removed ones:
+	// a row that has such stays, and of a pair before others.
+	hung []*foreignKey
 	// against are foreign keys that the rows are in the way of.
 	against []*foreignKey
 }
@@ -28,7 +31,7 @@ func (a *audit) needed(j *join) string {
 	if j.t.heirs {
 		return "Other tables inherit from this one, and a statement of PostgreSQL's means their rows too: which rows go has to be written by hand."
 	}
-	for _, f := range a.database.referrers(j.t) {
+	for _, f := range j.t.strangers {
 		if slices.Contains(lost, f.onDelete) {
 			return fmt.Sprintf("Rows of %s refer to this table's ON DELETE %s, so they would be lost or changed with the rows that are removed: say first to which row they belong.", f.name, f.onDelete)
 		}
@@ -68,7 +71,15 @@ func (a *audit) remove(j *join, r removal) change {
 		return cannot(why)
 	}
 	for _, f := range a.database.referrers(j.t) {
-		r.why += ", and fails where a row of " + f.name + " refers to one"
+		if slices.Contains(lost, f.onDelete) {
+			r.hung = append(r.hung, f)
+			r.why += ", but no row that a row of " + f.name + " refers to"
+		} else {
+			r.why += ", and fails where a row of " + f.name + " refers to one"
+		}
+	}
+	if hung := r.hangs(a.engine, "j"); hung != "" && r.where != "" {
+		r.where = "(" + r.where + ") AND NOT (" + hung + ")"
 	}
 	r.secured = r.secured || j.t.secured
 	return a.engine.remove(a.maker, j.t, r)
@@ -82,13 +93,49 @@ func (a *audit) removeDuplicates(j *join) change {
 	return a.remove(j, removal{pair: j.pair, soft: j.soft, why: "keeps " + j.t.kept()})
 }
 
-// referrers are the foreign keys that refer to a table, by the names of their tables.
+// hangs is the condition that rows of other tables would go with a row, "" if none could.
+func (r removal) hangs(w writer, alias string) string {
+	parts := make([]string, len(r.hung))
+	for i, f := range r.hung {
+		same := make([]string, len(f.columns))
+		for n, c := range f.columns {
+			same[n] = "h." + w.quote(c) + " = " + alias + "." + w.quote(f.references[n])
+		}
+		parts[i] = "EXISTS (SELECT 1 FROM " + w.table(f.table) + " AS h WHERE " + strings.Join(same, " AND ") + ")"
+	}
+	return strings.Join(parts, " OR ")
+}
+
+// stays is that of a row "j" which is one of a pair's, with AND and NOT in front.
+func (r removal) stays(w writer) string {
+	if r.pair == nil || r.hung == nil {
+		return ""
+	}
+	return " AND NOT (" + r.hangs(w, "j") + ")"
+}
+
+// hungOn says of the rows of a join table that others refer to what a fix does with them.
+func (a *audit) hungOn(j *join) string {
+	var names []string
+	for _, f := range a.database.referrers(j.t) {
+		if slices.Contains(lost, f.onDelete) && !slices.Contains(names, f.name) {
+			names = append(names, f.name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return " No row goes that a row of " + quoted(names) + " refers to, for that would be lost or changed with it: where such are left, say first to which row they belong."
+}
+
+// referrers are the foreign keys that refer to a table; the name and the table are those
+// that have them.
 func (d *database) referrers(t *table) []*foreignKey {
 	all := slices.Clone(t.strangers)
 	for _, other := range d.tables {
 		for _, f := range other.foreign {
 			if f.table == t {
-				all = append(all, &foreignKey{name: other.full(), onDelete: f.onDelete})
+				all = append(all, &foreignKey{name: other.full(), onDelete: f.onDelete, table: other, columns: f.columns, references: f.references})
 			}
 		}
 	}
@@ -134,11 +181,14 @@ func (r removal) extra(w writer, t *table, row []string) string {
 		selected[i] = c + " AS " + aliases[i]
 	}
 	var order []string
+	if r.hung != nil {
+		order = append(order, "CASE WHEN "+r.hangs(w, "i")+" THEN 0 ELSE 1 END")
+	}
 	if c := t.born(); c != "" {
 		order = append(order, w.quote(c)+" IS NULL", w.quote(c))
 	}
 	order = append(order, row...)
 	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
 		", row_number() OVER (PARTITION BY " + names(w, "", r.pair) + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
-		w.table(t) + " WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
+		w.table(t) + " AS i WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
 }

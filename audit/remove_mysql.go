@@ -47,7 +47,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 		for i, name := range row {
 			quoted[i] = m.quote(name)
 		}
-		condition = "(" + names(m, "", row) + ") IN (" + r.extra(m, t, quoted) + ")"
+		condition = "(" + names(m, "", row) + ") IN (" + r.extra(m, t, quoted) + ")" + r.stays(m)
 	}
 	// A server may want each table to have a primary key; a Galera cluster has use for it.
 	id := m.quote(m.free(t, "m2msafe_removed"))
@@ -86,7 +86,7 @@ func (m *mysql) still(t *table, r removal, kept string, row []string) string {
 		return " WHERE " + r.where
 	}
 	return " JOIN " + m.table(t) + " AS s ON " + m.same("s", "j", r.pair) + and(living(m, "s", r.soft)) +
-		" LEFT JOIN " + kept + " AS g ON " + m.same("g", "s", row) + " WHERE g." + m.quote(row[0]) + " IS NULL"
+		" LEFT JOIN " + kept + " AS g ON " + m.same("g", "s", row) + " WHERE g." + m.quote(row[0]) + " IS NULL" + r.stays(m)
 }
 
 // free is a name that no column of the table has.

@@ -22,7 +22,7 @@ func (a *audit) duplicates(j *join) []found {
 		f.Story += fmt.Sprintf(" Rows of %s differ in %s.", counted(pairs, "pair", "pairs"), quoted(columns))
 	}
 	if a.undecided(j) == "" {
-		f.Story += " The fix keeps " + j.t.kept() + " with what it says, and puts the others into a table of their own."
+		f.Story += " The fix keeps " + j.t.kept() + " with what it says, and puts the others into a table of their own." + a.hungOn(j)
 	}
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}

@@ -38,7 +38,7 @@ func (a *audit) dangling(j *join) []found {
 		}
 		return []found{f}
 	}
-	f.Story += " The fix puts them into a table of their own."
+	f.Story += " The fix puts them into a table of their own." + a.hungOn(j)
 	f.mend = func() change { return a.removeDangling(j, j.facts.dangling[0] > 0, j.facts.dangling[1] > 0) }
 	return []found{f}
 }
