@@ -2,6 +2,7 @@ package m2msafe_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -192,4 +193,19 @@ func TestAuditWithoutAConnection(t *testing.T) {
 	}))
 	_, err = m2msafe.Audit(t.Context(), db, &Article{})
 	require.NoError(t, err)
+}
+
+// The README's.
+func _(ctx context.Context, db *gorm.DB) error {
+	report, err := m2msafe.Audit(ctx, db, &User{}, &Group{})
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		fmt.Println(f.Severity, f.Table, f.Title, f.Rows)
+		for _, s := range f.Fix {
+			fmt.Println(s.SQL)
+		}
+	}
+	return nil
 }
