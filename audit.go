@@ -15,25 +15,42 @@ import (
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
 
-// Audit looks at the join tables of the models' many-to-many relations in the live
-// database, and at the tables of targets with a natural key that a tag or [NaturalKey]
-// names: what can't be safe there, what happens because of it, and the SQL that mends it.
-// Without models it looks at all join tables that it can tell by their foreign keys and
-// names. It only reads.
+// Audit looks in the live database at the join tables of the models' many-to-many
+// relations, and at the tables of targets with a natural key that a tag or [NaturalKey]
+// names: what can't be safe there, what happens because of it, how many rows it concerns,
+// and the SQL that mends it and takes that back.
 //
 //	report, err := m2msafe.Audit(ctx, db, &User{}, &Group{})
 //
-// db may have the plugin or not; with it, and [DeletedLinks] at [Revive], a unique key
-// that deleted links take is a note. A join table that does not exist, or that the role
-// can't read, is in Report.Unseen with the reason, and no error: the others are looked at.
+// A model is a pointer to a struct, as for AutoMigrate; a table that several relations
+// have is looked at once. Without models all join tables are looked at that can be told by
+// their foreign keys, keys and names. What is true comes from the database's catalogue, and
+// from its rows where that leaves something open; package audit has the rules, and what may
+// be expected of the SQL.
 //
-// It returns [ErrUnsupportedDatabase] for anything but PostgreSQL, the MySQL family and
-// SQLite, GORM's error for what is no model, and the database's if its catalogue can't be
-// read. It takes a connection of its own from the pool, and is safe for concurrent use.
+// Audit writes nothing: it reads in a transaction of its own that can't, by a connection of
+// its own from db's pool, also where db is in a transaction, whose uncommitted rows it does
+// not see. DryRun, conditions and the like of db do not matter. With the plugin in db, and
+// [DeletedLinks] at [Revive], a unique key that deleted links take is a note.
+//
+// A join table that does not exist, or that the role can't read, is in Report.Unseen with
+// the reason: that is no error, and the others are looked at. Errors are:
+//
+//   - [ErrUnsupportedDatabase] for anything but PostgreSQL, the MySQL family and SQLite;
+//   - schema.ErrUnsupportedDataType, or what else GORM says of it, for what is no model;
+//   - gorm.ErrInvalidDB, if db's pool is no *sql.DB;
+//   - one that says so, if db is in a transaction that has the only connection of its pool;
+//   - ctx's, once that ends;
+//   - the driver's, if the database can't be reached or its catalogue not be read.
+//
+// It is safe for concurrent use.
 func Audit(ctx context.Context, db *gorm.DB, models ...any) (*audit.Report, error) {
 	pool, err := db.DB()
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok && pool.Stats().MaxOpenConnections == 1 {
+		return nil, errors.New("m2msafe: the audit needs a connection of its own, and a transaction has the pool's only one")
 	}
 	o, err := auditOptions(db.Session(&gorm.Session{NewDB: true, Context: ctx}), models)
 	if err != nil {

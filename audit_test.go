@@ -2,6 +2,7 @@ package m2msafe_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,7 +97,7 @@ func TestAuditThatCannotLook(t *testing.T) {
 	db := open(t)
 	report, err := m2msafe.Audit(t.Context(), db, &Article{})
 	require.NoError(t, err, "the others would be looked at")
-	require.Equal(t, []audit.Unseen{{Table: "article_publications", Reason: "the join table does not exist: run the migration"}}, report.Unseen)
+	require.Equal(t, []audit.Unseen{{Table: "article_publications", Reason: "there is no such join table, or no privilege on it: run the migration"}}, report.Unseen)
 
 	_, err = m2msafe.Audit(t.Context(), db, 7)
 	require.ErrorContains(t, err, "m2msafe: int: unsupported data type")
@@ -138,4 +139,73 @@ func TestAuditInAnotherSchema(t *testing.T) {
 	report, err = m2msafe.Audit(t.Context(), db, &apart{})
 	require.NoError(t, err)
 	require.Empty(t, found(report))
+}
+
+// Whatever the db is in the middle of, the audit looks by a connection of its own.
+func TestAuditOfAnyDB(t *testing.T) {
+	const want = "note no-reverse-index article_publications Article.Publications"
+	for name, use := range map[string]func(t *testing.T, db *gorm.DB, f func(db *gorm.DB)){
+		"a dry run": func(_ *testing.T, db *gorm.DB, f func(db *gorm.DB)) { f(db.Session(&gorm.Session{DryRun: true})) },
+		"prepared statements": func(_ *testing.T, db *gorm.DB, f func(db *gorm.DB)) {
+			f(db.Session(&gorm.Session{PrepareStmt: true}))
+		},
+		"conditions that are left from another call": func(_ *testing.T, db *gorm.DB, f func(db *gorm.DB)) {
+			f(db.Model(&Article{}).Where("id = ?", 7).Limit(1).Session(&gorm.Session{}))
+		},
+		"a transaction": func(t *testing.T, db *gorm.DB, f func(db *gorm.DB)) {
+			require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
+				require.NoError(t, tx.Exec("UPDATE articles SET id = id").Error)
+				f(tx)
+				return tx.Exec("SELECT 1").Error // it is as it was
+			}))
+		},
+		"a transaction of prepared statements": func(t *testing.T, db *gorm.DB, f func(db *gorm.DB)) {
+			require.NoError(t, db.Session(&gorm.Session{PrepareStmt: true}).Transaction(func(tx *gorm.DB) error { f(tx); return nil }))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			seed(t, db, 2)
+			use(t, db, func(db *gorm.DB) {
+				report, err := m2msafe.Audit(t.Context(), db, &Article{})
+				require.NoError(t, err)
+				require.Equal(t, []string{want}, found(report))
+			})
+			var rows int64
+			require.NoError(t, db.Model(&Article{}).Count(&rows).Error)
+			require.EqualValues(t, 2, rows)
+		})
+	}
+}
+
+// A transaction that has the pool's only connection leaves none for the audit, which says
+// so and does not wait for ever.
+func TestAuditWithoutAConnection(t *testing.T) {
+	db := open(t)
+	seed(t, db, 2)
+	pool, err := db.DB()
+	require.NoError(t, err)
+	pool.SetMaxOpenConns(1)
+	require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
+		_, err := m2msafe.Audit(t.Context(), tx, &Article{})
+		require.ErrorContains(t, err, "a connection of its own")
+		return nil
+	}))
+	_, err = m2msafe.Audit(t.Context(), db, &Article{})
+	require.NoError(t, err)
+}
+
+// The README's.
+func _(ctx context.Context, db *gorm.DB) error {
+	report, err := m2msafe.Audit(ctx, db, &User{}, &Group{})
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		fmt.Println(f.Severity, f.Table, f.Title, f.Rows)
+		for _, s := range f.Fix {
+			fmt.Println(s.SQL)
+		}
+	}
+	return nil
 }

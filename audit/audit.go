@@ -46,8 +46,11 @@ var ErrUnsupportedDatabase = errors.New("audit: unsupported database")
 // are looked at, if that is set to anything but its default, else all.
 //
 // A table that can't be looked at is [Report.Unseen]; what its catalogue says is
-// reported still. Run fails if the catalogue can't be read, or the connection breaks, or
-// ctx ends. It takes one connection of db, and is safe for concurrent use.
+// reported still. Errors are [ErrUnsupportedDatabase] for another kind, ctx's once that
+// ends, and the driver's if the database can't be reached, the transaction not be begun or
+// the catalogue not be read; none has a password in it that the driver does not put there.
+// Run takes one connection of db, which it leaves as it was, and is safe for concurrent
+// use.
 func Run(ctx context.Context, db *sql.DB, kind string, o Options) (*Report, error) {
 	e := engineOf(kind)
 	if e == nil {
@@ -122,6 +125,7 @@ type audit struct {
 	database *database
 	maker    *maker
 	report   *Report
+	referred bool // what refers to tables from elsewhere was asked for
 }
 
 func (a *audit) unseen(table, reason string) {

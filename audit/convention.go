@@ -5,14 +5,19 @@ import (
 	"strings"
 )
 
-// convention says whose names a join table has; "foreign keys" if they are nobody's.
+// convention says whose names a join table has; "foreign keys" if they are
+// nobody's, or "names" where it has none.
 func convention(t *table, ends [2]link) string {
 	if isPrisma(t) {
 		return "Prisma"
 	}
 	a, b := ends[0], ends[1]
+	nobody := "foreign keys"
+	if a.foreign == nil && b.foreign == nil {
+		nobody = "names"
+	}
 	if len(a.columns) != 1 || len(b.columns) != 1 {
-		return "foreign keys"
+		return nobody
 	}
 	named := named(t, namesOf(a), namesOf(b), true)
 	x, y := stem(a.columns[0]), stem(b.columns[0])
@@ -24,7 +29,7 @@ func convention(t *table, ends [2]link) string {
 	}
 	switch {
 	case x == nil || y == nil:
-		return "foreign keys"
+		return nobody
 	case camel && named:
 		return "Sequelize"
 	case named && (plural(x, a) || plural(y, b)):
@@ -32,7 +37,7 @@ func convention(t *table, ends [2]link) string {
 	case id && (isDjango(t, a) || isDjango(t, b)):
 		return "Django"
 	case !named:
-		return "foreign keys"
+		return nobody
 	case !id && isRails(t, a, b):
 		return "Rails"
 	case slices.ContainsFunc(t.foreign, func(f *foreignKey) bool {
@@ -42,7 +47,7 @@ func convention(t *table, ends [2]link) string {
 	case t.primaryKey() != nil && len(t.primaryKey().columns) == 2 || id:
 		return "GORM"
 	}
-	return "foreign keys"
+	return nobody
 }
 
 // isDjango says whether a table is called after the model at an end, which is called

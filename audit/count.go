@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +16,15 @@ type facts struct {
 	dead     int64    // soft-deleted rows, where a full key covers them
 	dangling [2]int64 // rows that point at nothing, by end
 	points   [2]bool  // it was asked
+	filled   [2]int64 // rows that point at something or nothing, where some dangle
+	differ   []difference
+}
+
+// difference is how many pairs that are stored more than once have rows that differ in a
+// column, which is no key and no time at which a row was made or changed.
+type difference struct {
+	column string
+	pairs  int64
 }
 
 // count classifies a join table's keys, and asks its rows what the catalogue leaves open.
@@ -39,6 +50,15 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	}
 	if !ask {
 		return nil
+	}
+	if !a.referred { // for there may be rows to remove
+		a.referred = true
+		if err := a.try(ctx, func() error { return a.engine.referrers(ctx, a.session, a.database) }); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			a.database.unseen = "What refers to its rows from other databases could not be seen, so none is removed."
+		}
 	}
 	return a.askIfAllowed(ctx, j)
 }
@@ -69,7 +89,7 @@ func (a *audit) askIfAllowed(ctx context.Context, j *join) error {
 func (a *audit) opens(j *join, i int) bool {
 	e := j.ends[i]
 	return e.to != nil && len(e.references) == len(e.columns) &&
-		(e.foreign == nil || e.foreign.unvalidated || a.engine.lax())
+		(e.foreign == nil || e.foreign.unvalidated || a.engine.lax() || j.t.heirs)
 }
 
 func (a *audit) ask(ctx context.Context, j *join) error {
@@ -80,15 +100,18 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 		return err
 	}
 	j.estimated = false
-	if !j.keys.sound() {
+	if !j.keys.sound() && (j.soft == nil || !j.soft.unclear) {
 		statement := "SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n" + from +
 			" WHERE NOT (" + anyNull + ")" + and(living(w, "j", j.soft)) +
 			" GROUP BY " + names(w, "j", j.pair) + " HAVING count(*) > 1) AS d"
 		if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
 			return err
 		}
+		if err := a.askDifferences(ctx, j); err != nil {
+			return err
+		}
 	}
-	if j.soft != nil && j.keys.full != nil {
+	if j.soft != nil && !j.soft.unclear && j.keys.full != nil {
 		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+living(w, "j", j.soft)+")", &j.facts.dead); err != nil {
 			return err
 		}
@@ -101,8 +124,53 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 			return err
 		}
 		j.facts.points[i] = true
+		if j.facts.dangling[i] > 0 {
+			if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+orNull(w, "j", e.columns)+")", &j.facts.filled[i]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// askDifferences asks in what the rows of one pair differ.
+func (a *audit) askDifferences(ctx context.Context, j *join) error {
+	if j.facts.twice == 0 {
+		return nil
+	}
+	w := a.engine
+	var selected, sums []string
+	for i, c := range j.t.others(j.pair, j.soft) {
+		name, number := w.text(dotted(w, "j", c)), fmt.Sprint(i)
+		selected = append(selected, "CASE WHEN min("+name+") <> max("+name+") OR count("+name+") NOT IN (0, count(*)) THEN 1 ELSE 0 END AS m2msafe_"+number)
+		sums = append(sums, "coalesce(sum(m2msafe_"+number+"), 0)")
+		j.facts.differ = append(j.facts.differ, difference{column: c})
+	}
+	if sums == nil {
+		return nil
+	}
+	into := make([]*int64, len(sums))
+	for i := range j.facts.differ {
+		into[i] = &j.facts.differ[i].pairs
+	}
+	return a.numbers(ctx, "SELECT "+strings.Join(sums, ", ")+" FROM (SELECT "+strings.Join(selected, ", ")+" FROM "+w.table(j.t)+" AS j WHERE NOT ("+
+		orNull(w, "j", j.pair)+")"+and(living(w, "j", j.soft))+" GROUP BY "+names(w, "j", j.pair)+" HAVING count(*) > 1) AS d", into...)
+}
+
+// others are a table's columns in which rows of one pair may say different things: no
+// key, and no time that ORMs keep.
+func (t *table) others(pair []string, s *soft) []string {
+	var all []string
+	key := t.identity()
+	for _, c := range t.columns {
+		name := strings.Join(words(c.name), "_")
+		if slices.Contains(pair, c.name) || slices.Contains(key, c.name) || s.has(c.name) || c.generated != "" ||
+			isTime(name) || slices.Contains(birth, name) || isID(t, c) || strings.HasPrefix(name, "m2msafe_") {
+			continue
+		}
+		all = append(all, c.name)
+	}
+	return all
 }
 
 // dangles is the condition of a row "j" that points at nothing at an end.
@@ -130,7 +198,7 @@ func orNull(w writer, alias string, columns []string) string {
 
 // living is the condition of a living row, "" where all are.
 func living(w writer, alias string, s *soft) string {
-	if s == nil {
+	if s == nil || s.unclear {
 		return ""
 	}
 	parts := make([]string, len(s.by))

@@ -1,6 +1,3 @@
-// Package audit finds the join tables of a database that can't be safe, whoever made
-// them, says what happens because of it, and gives the SQL that mends them. It reads
-// only.
 package audit
 
 import "fmt"
@@ -30,6 +27,17 @@ func (s Severity) String() string {
 
 // MarshalText implements encoding.TextMarshaler.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for known := Note; known <= Error; known++ {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("audit: no severity: %q", text)
+}
 
 // Rule is a kind of finding. Its text is the rule's id in all formats.
 type Rule string
@@ -68,7 +76,9 @@ type Finding struct {
 	// that it is the database's estimate.
 	Rows      int64 `json:"rows"`
 	Estimated bool  `json:"estimated,omitempty"`
-	// Fix mends it, in this order; Undo takes that back, in this order.
+	// Fix mends it, in this order; Undo takes that back, in this order. Those of several
+	// findings are applied in the findings' order, and taken back in the other. There is
+	// none where the Story says why.
 	Fix  []Statement `json:"fix,omitempty"`
 	Undo []Statement `json:"undo,omitempty"`
 }
@@ -92,7 +102,7 @@ type End struct {
 type JoinTable struct {
 	Name       string `json:"name"`
 	Ends       [2]End `json:"ends"`
-	Convention string `json:"convention"` // whose names it has, or "foreign keys", "models", "named"
+	Convention string `json:"convention"` // whose names it has, or "foreign keys", "names", "models", "named"
 	Rows       int64  `json:"rows"`       // an estimate where Estimated
 	Estimated  bool   `json:"estimated,omitempty"`
 	// Relation is the models' fields that it serves, as "User.Groups, Group.Users".

@@ -19,6 +19,8 @@ type writer interface {
 	// compare is the condition that an end's column and a join row's are equal, whatever
 	// their types.
 	compare(end, join string, of, with *column) string
+	// text is a column as what two of can be compared, whatever its type.
+	text(name string) string
 	// lax says that rows can be older than a foreign key, or go past it.
 	lax() bool
 	// differ says what is different about a join column's type and its key's, "" if
@@ -51,6 +53,14 @@ func (c change) then(d change) change {
 		all.cannot = d.cannot
 	}
 	return all
+}
+
+// deletes says what a foreign key's action does.
+func deletes(action string) string {
+	if strings.Contains(action, "CASCADE") {
+		return "; a row that is deleted there takes its links with it"
+	}
+	return ""
 }
 
 func cannot(why string) change { return change{cannot: why} }
@@ -97,40 +107,4 @@ func cut(text string, n int) string {
 		n--
 	}
 	return text[:min(n, len(text))]
-}
-
-// removal is which rows of a table are to be removed: those that a condition of a row
-// "j" is true of, or all but one of a pair's.
-type removal struct {
-	where string
-	pair  []string
-	soft  *soft
-	why   string
-	mixed bool // the condition compares columns of different types
-	// against are foreign keys that the rows are in the way of.
-	against []*foreignKey
-}
-
-// extra is the condition of the rows that are too many, given what tells rows apart:
-// all of a pair's living rows but the oldest. row is how the statement calls that.
-func (r removal) extra(w writer, t *table, row []string) string {
-	aliases := make([]string, len(row))
-	for i := range row {
-		aliases[i] = fmt.Sprintf("m2msafe_%d", i+1)
-	}
-	selected := make([]string, len(row))
-	for i, c := range row {
-		selected[i] = c + " AS " + aliases[i]
-	}
-	var order []string
-	for _, c := range t.columns {
-		if name := strings.Join(words(c.name), "_"); slices.Contains([]string{"created_at", "created_on", "inserted_at", "created"}, name) {
-			order = append(order, w.quote(c.name)+" IS NULL", w.quote(c.name))
-			break
-		}
-	}
-	order = append(order, row...)
-	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
-		", row_number() OVER (PARTITION BY " + names(w, "", r.pair) + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
-		w.table(t) + " WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
 }

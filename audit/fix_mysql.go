@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -40,88 +39,43 @@ func (*mysql) differ(c, key *column, declared bool) string {
 // mysqlBase is a type without a width or length.
 func mysqlBase(typ string) string { return sizes.ReplaceAllString(strings.ToLower(typ), "") }
 
-// compare leaves a text of an end as it is, for its index.
+func (*mysql) text(name string) string { return "CAST(" + name + " AS BINARY)" }
+
+// isNumeric says whether the database compares a type by its value.
+func isNumeric(typ string) bool {
+	base, _, _ := strings.Cut(mysqlBase(typ), " ")
+	return size(typ) > 0 || slices.Contains([]string{"decimal", "float", "double"}, base)
+}
+
+// compare leaves a text of an end as it is, for its index. It takes for one key what a
+// cast would take for one, for what points at nothing is removed.
 func (m *mysql) compare(end, join string, of, with *column) string {
 	switch {
-	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || size(of.typ) > 0 && size(with.typ) > 0:
+	case of == nil || with == nil || mysqlBase(of.typ) == mysqlBase(with.typ) && of.collation == with.collation || isNumeric(of.typ) && isNumeric(with.typ):
 		return end + " = " + join
 	case of.collation != "":
 		charset, _, _ := strings.Cut(of.collation, "_")
 		return end + " = CONVERT(" + join + " USING " + charset + ") COLLATE " + of.collation
 	}
-	return "CONVERT(" + end + " USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(" + join + " USING utf8mb4) COLLATE utf8mb4_bin"
+	end, join = "CONVERT("+end+" USING utf8mb4) COLLATE utf8mb4_general_ci", "TRIM(CONVERT("+join+" USING utf8mb4)) COLLATE utf8mb4_general_ci"
+	if isNumeric(of.typ) {
+		return end + " IN (" + join + ", TRIM(LEADING '0' FROM " + join + "))"
+	}
+	return end + " = " + join
 }
 
 func (m *mysql) alter(t *table, why string, what ...string) Statement {
 	return Statement{SQL: "ALTER TABLE " + m.table(t) + " " + strings.Join(what, ", "), Why: why}
 }
 
-// uncached: MariaDB remembers what a subquery said about a value, and takes values for one
-// that are equal by the column's collation, whatever the subquery compares by (10.11).
-const uncached = "optimizer_switch = 'subquery_cache=off'"
-
-// careful is what a statement with such a subquery begins with.
-func (m *mysql) careful(mixed bool) string {
-	if m.maria && mixed {
-		return "SET STATEMENT " + uncached + " FOR "
+// strict has a value that does not fit be an error, also where the server would change it
+// into one that does.
+func (m *mysql) strict(s Statement) []Statement {
+	if m.maria {
+		s.SQL = "SET STATEMENT sql_mode = 'STRICT_ALL_TABLES' FOR " + s.SQL
+		return []Statement{s}
 	}
-	return ""
-}
-
-// remove needs something that tells rows apart. Where there is none the table has it for
-// the time of the fix: InnoDB numbers rows in the order in which they were inserted.
-func (m *mysql) remove(mk *maker, t *table, r removal) change {
-	kept := m.quote(mk.name(t.schema, removedPrefix+t.name))
-	columns, row := t.stored(), t.identity()
-	var c change
-	number := ""
-	copied := columns
-	if row == nil && r.pair != nil {
-		number = m.free(t, "m2msafe_row")
-		c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE"))
-		row, copied = []string{number}, append([]string{number}, columns...)
-	}
-	if row == nil {
-		row = columns
-	}
-	condition := r.where
-	if r.pair != nil {
-		quoted := make([]string, len(row))
-		for i, name := range row {
-			quoted[i] = m.quote(name)
-		}
-		condition = "(" + names(m, "", row) + ") IN (" + r.extra(m, t, quoted) + ")"
-	}
-	match := make([]string, len(row))
-	for i, name := range row {
-		match[i] = "j." + m.quote(name) + " <=> r." + m.quote(name)
-	}
-	c.fix = append(c.fix,
-		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
-		Statement{SQL: "DELETE j FROM " + m.table(t) + " AS j JOIN " + kept + " AS r ON " + strings.Join(match, " AND "), Why: r.why})
-	if number != "" {
-		c.fix = append(c.fix, m.alter(t, "it has done its work", "DROP COLUMN "+m.quote(number)))
-	}
-	c.undo = []Statement{
-		{SQL: "INSERT INTO " + m.table(t) + " (" + names(m, "", columns) + ") SELECT " + names(m, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
-		{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
-	}
-	if r.against != nil {
-		c.undo = slices.Concat(
-			[]Statement{{SQL: "SET SESSION foreign_key_checks = 0", Why: "for rows that a foreign key would refuse"}},
-			c.undo,
-			[]Statement{{SQL: "SET SESSION foreign_key_checks = 1", Why: "as it is by default"}})
-	}
-	return c
-}
-
-// free is a name that no column of the table has.
-func (*mysql) free(t *table, name string) string {
-	free := name
-	for n := 2; t.column(free) != nil; n++ {
-		free = fmt.Sprintf("%s_%d", name, n)
-	}
-	return free
+	return []Statement{{SQL: "SET SESSION sql_mode = CONCAT('STRICT_ALL_TABLES,', @@SESSION.sql_mode)", Why: "has a value that does not fit be an error, and not be changed"}, s}
 }
 
 // define is a column's definition.
@@ -145,7 +99,7 @@ func (m *mysql) notNull(_ *maker, t *table, columns []string) change {
 		set = append(set, "MODIFY COLUMN "+m.define(*c))
 	}
 	return change{
-		fix:  []Statement{m.alter(t, "refuses NULL; the table is written anew", set...)},
+		fix:  m.strict(m.alter(t, "refuses NULL; the table is written anew", set...)),
 		undo: []Statement{m.alter(t, "permits NULL again", back...)},
 	}
 }
@@ -157,8 +111,8 @@ func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
 		c.value = ""
 	}
 	return change{
-		fix:  []Statement{m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(*c))},
-		undo: []Statement{m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(old))},
+		fix:  m.strict(m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(*c))),
+		undo: m.strict(m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(old))),
 	}
 }
 
@@ -192,9 +146,12 @@ func (m *mysql) implied(t *table, columns []string) (take, give []string) {
 }
 
 func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
+	if len(minus(t.partition, columns)) > 0 {
+		return cannot("The table is partitioned by columns that are not the pair's, and has unique keys only with those in them.")
+	}
 	name := m.quote(mk.name(t.schema, append([]string{"uq", t.name}, columns...)...))
 	add, drop := []string{}, []string{"DROP INDEX " + name}
-	why := "the key that was missing. If a pair is stored twice meanwhile it fails: begin anew"
+	why := "the key that was missing. If a pair was stored twice meanwhile it fails: audit again"
 	key := columns
 	if s != nil {
 		living := m.free(t, "m2msafe_living")
@@ -220,12 +177,12 @@ func (m *mysql) index(mk *maker, t *table, columns []string) change {
 }
 
 func (m *mysql) drop(mk *maker, t *table, x *index) change {
-	take, give := "DROP INDEX "+m.quote(x.name), "ADD UNIQUE INDEX "+m.quote(x.name)+" ("+names(m, "", x.columns)+")"
+	take, give := "DROP INDEX "+m.quote(x.name), "ADD UNIQUE INDEX "+m.quote(x.name)+" ("+x.parts+")"
 	if x.primary {
-		take, give = "DROP PRIMARY KEY", "ADD PRIMARY KEY ("+names(m, "", x.columns)+")"
+		take, give = "DROP PRIMARY KEY", "ADD PRIMARY KEY ("+x.parts+")"
 	}
-	if slices.Contains(x.columns, "") {
-		return cannot("It is made of a part of a column, or of an expression: what takes it away and brings it back has to be written by hand.")
+	if strings.Contains(x.parts, m.quote("")) {
+		return cannot("It is made of an expression: what takes it away and brings it back has to be written by hand.")
 	}
 	add, drop := m.supported(mk, t, x)
 	return change{
@@ -255,7 +212,7 @@ func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
 		drop = append(drop, "DROP INDEX "+index)
 	}
 	return change{
-		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew", add...)},
+		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew; if it fails, links to nothing were made meanwhile: audit again"+deletes(action), add...)},
 		undo: []Statement{m.alter(t, "takes the foreign key away", drop...)},
 	}
 }

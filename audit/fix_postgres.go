@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,10 @@ func (p postgres) in(t *table, name string) string {
 func (p postgres) table(t *table) string { return p.in(t, t.name) }
 func (postgres) limit() int              { return 63 }
 func (postgres) lax() bool               { return false }
+
+func (postgres) text(name string) string { return "CAST(" + name + " AS text)" }
+
+func (postgres) referrers(context.Context, *session, *database) error { return nil }
 
 func (postgres) soften() string { return "" }
 
@@ -42,9 +47,19 @@ func (postgres) lives(name string, c column) string {
 	return c.lives(name)
 }
 
+// compare takes for one key what a cast would take for one, for what points at nothing is
+// removed: '01' and 1, and a UUID however it is written.
 func (p postgres) compare(a, b string, of, with *column) string {
-	if of != nil && with != nil && p.differ(with, of, false) != "" && !(isInteger(of.typ) && isInteger(with.typ)) {
-		return "CAST(" + a + " AS text) = CAST(" + b + " AS text)"
+	if of == nil || with == nil || p.differ(with, of, false) == "" || isNumber(of.typ) && isNumber(with.typ) {
+		return a + " = " + b
+	}
+	a, b = "lower(CAST("+a+" AS text))", "lower(btrim(CAST("+b+" AS text)))"
+	switch {
+	case of.typ == "uuid":
+		b = "translate(" + b + ", '{}-', '')"
+		return "replace(" + a + ", '-', '') = " + b
+	case isNumber(of.typ):
+		return a + " IN (" + b + ", ltrim(" + b + ", '+0'))"
 	}
 	return a + " = " + b
 }
@@ -52,7 +67,9 @@ func (p postgres) compare(a, b string, of, with *column) string {
 // sizes are a type's length or precision.
 var sizes = regexp.MustCompile(`\(.*\)`)
 
-func isInteger(typ string) bool { return typ == "smallint" || typ == "integer" || typ == "bigint" }
+func isNumber(typ string) bool {
+	return slices.Contains([]string{"smallint", "integer", "bigint", "numeric", "real", "double precision"}, sizes.ReplaceAllString(typ, ""))
+}
 
 // differ says what is different about a column's type and its key's; lengths, and what
 // two texts are called, make none.
@@ -77,13 +94,13 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 		row := []string{"ctid"}
 		if key := t.identity(); key != nil {
 			row = nil
-			for _, c := range key {
+			for _, c := range pairOf(key, r.pair) { // of a pair still, if another changes the row meanwhile
 				row = append(row, p.quote(c))
 			}
 		} else if t.partitioned {
 			row = []string{"tableoid", "ctid"}
 		}
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")"
+		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")" + and(living(p, "j", r.soft)) + r.stays(p)
 	}
 	overriding := ""
 	for _, c := range t.columns {
@@ -92,21 +109,36 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 		}
 	}
 	c := change{
-		fix: []Statement{
+		fix: append([]Statement{
 			{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"},
 			{SQL: "WITH m2msafe_gone AS (DELETE FROM " + p.table(t) + " AS j WHERE " + condition + " RETURNING " + names(p, "j", t.stored()) + ") INSERT INTO " + kept + " (" + columns + ") SELECT " + columns + " FROM m2msafe_gone", Why: r.why},
-		},
-		undo: []Statement{
+		}, p.checked(t)...),
+		undo: slices.Concat([]Statement{
 			{SQL: "INSERT INTO " + p.table(t) + " (" + columns + ")" + overriding + " SELECT " + columns + " FROM " + kept, Why: "puts the removed rows back"},
+		}, p.checked(t), []Statement{
 			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
-		},
+		}),
 	}
 	for _, f := range r.against { // one that is not valid yet refuses the rows all the same
 		c.undo = slices.Concat(
 			[]Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(f.name), "the rows are in its way")}, c.undo,
 			[]Statement{p.alter(t, "ADD CONSTRAINT "+p.quote(f.name)+" "+f.definition, "makes it as it was")})
 	}
+	if r.secured {
+		c.fix = slices.Concat(
+			[]Statement{{SQL: "SET row_security = off", Why: "fails where policies hide rows from this role, which would seem to be missing"}}, c.fix,
+			[]Statement{{SQL: "RESET row_security", Why: "as it was"}})
+	}
 	return c
+}
+
+// checked has what is checked as late as at COMMIT be checked now: before that, no
+// statement may alter the table in the same transaction.
+func (p postgres) checked(t *table) []Statement {
+	if !t.deferred {
+		return nil
+	}
+	return []Statement{{SQL: "SET CONSTRAINTS ALL IMMEDIATE", Why: "in a transaction, has what is deferred be checked now, so that the table can be altered"}}
 }
 
 func (p postgres) alter(t *table, what, why string) Statement {
@@ -139,17 +171,28 @@ func (p postgres) unique(m *maker, t *table, columns []string, s *soft) change {
 	if len(minus(t.partition, columns)) > 0 {
 		return cannot("The table is partitioned by columns that are not the pair's, and PostgreSQL has unique keys there only with those in them.")
 	}
+	if t.heirs {
+		return cannot("Other tables inherit from this one, and no unique key of PostgreSQL's covers the rows of several tables.")
+	}
 	where := ""
 	if s != nil {
 		where = " WHERE " + livingOf(p, s)
 	}
-	c, _ := p.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; writers go on while it is built. If a pair is stored twice meanwhile it fails: drop what is left of it, and begin anew")
+	c, _ := p.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing"+building(t)+". If a pair is stored twice meanwhile it fails, and leaves an invalid index: audit again, and the fix begins with what is left")
 	return c
 }
 
 func (p postgres) index(m *maker, t *table, columns []string) change {
-	c, _ := p.create(m, t, "INDEX", "idx", columns, "", "writers go on while it is built")
+	c, _ := p.create(m, t, "INDEX", "idx", columns, "", "finds the links from this end"+building(t))
 	return c
+}
+
+// building says what an index costs others while it is built.
+func building(t *table) string {
+	if t.partitioned {
+		return "; writers wait while it is built"
+	}
+	return "; writers go on while it is built"
 }
 
 func (p postgres) create(m *maker, t *table, kind, prefix string, columns []string, where, why string) (_ change, name string) {
@@ -166,6 +209,9 @@ func (p postgres) create(m *maker, t *table, kind, prefix string, columns []stri
 }
 
 func (p postgres) drop(_ *maker, t *table, x *index) change {
+	if x.primary && t.published {
+		return cannot("Logical replication tells the table's rows by this primary key, and without it refuses each UPDATE and DELETE: give the table another REPLICA IDENTITY first.")
+	}
 	if x.constraint != "" {
 		return change{
 			fix:  []Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(x.constraint), "takes "+x.name+" away")},
@@ -203,7 +249,7 @@ func (p postgres) undefer(m *maker, t *table, x *index) change {
 			undo: []Statement{back},
 		}
 	}
-	made, index := p.create(m, t, "UNIQUE INDEX", "uq", x.columns, "", "writers go on while it is built")
+	made, index := p.create(m, t, "UNIQUE INDEX", "uq", x.columns, "", "the key that is checked at once"+building(t))
 	return change{
 		fix: append(made.fix, p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+kind+" USING INDEX "+p.quote(index),
 			"the constraint takes the index, and its name, for its own")),
@@ -216,21 +262,23 @@ func (p postgres) foreign(m *maker, t *table, e link, action string) change {
 	constraint := "ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(p, "", e.columns) + ") REFERENCES " + p.table(e.to) + " (" + names(p, "", e.references) + ")" + action
 	undo := []Statement{p.alter(t, "DROP CONSTRAINT "+name, "takes the foreign key away")}
 	if t.partitioned {
-		return change{fix: []Statement{p.alter(t, constraint, "looks at all rows; writers of both tables wait")}, undo: undo}
+		return change{fix: []Statement{p.alter(t, constraint, "looks at all rows; writers of both tables wait"+deletes(action))}, undo: undo}
 	}
 	return change{
 		fix: []Statement{
-			p.alter(t, constraint+" NOT VALID", "holds for new rows, for a moment's lock"),
-			p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the old rows, while others write"),
+			p.alter(t, constraint+" NOT VALID", "holds for new rows, for a moment's lock"+deletes(action)),
+			p.alter(t, "VALIDATE CONSTRAINT "+name, validates),
 		},
 		undo: undo,
 	}
 }
 
+const validates = "looks at the old rows, while others write; if it fails, links to nothing were made meanwhile: audit again"
+
 func (p postgres) validate(_ *maker, t *table, f *foreignKey) change {
 	name := p.quote(f.name)
 	return change{
-		fix:  []Statement{p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the old rows, while others write")},
+		fix:  []Statement{p.alter(t, "VALIDATE CONSTRAINT "+name, validates)},
 		undo: []Statement{p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+f.definition, "as it was")},
 	}
 }
@@ -240,7 +288,7 @@ func (p postgres) retype(_ *maker, t *table, c, key *column) change {
 		return p.alter(t, "ALTER COLUMN "+p.quote(c.name)+" TYPE "+typ+" USING CAST("+p.quote(c.name)+" AS "+typ+")", why)
 	}
 	return change{
-		fix:  []Statement{to(key.typ, "writes the table anew, and nobody reads it meanwhile: choose a quiet hour")},
-		undo: []Statement{to(c.typ, "the type that it had")},
+		fix:  []Statement{to(key.written(), "writes the table anew, and nobody reads it meanwhile: choose a quiet hour")},
+		undo: []Statement{to(c.written(), "the type that it had")},
 	}
 }

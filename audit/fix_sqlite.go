@@ -16,6 +16,8 @@ func (*sqlite) lives(name string, c column) string { return c.lives(name) }
 // lax: each connection says for itself whether it wants foreign keys enforced.
 func (*sqlite) lax() bool { return true }
 
+func (*sqlite) text(name string) string { return name }
+
 func (*sqlite) compare(a, b string, _, _ *column) string { return a + " = " + b }
 
 // differ: what counts is the affinity. Numbers compare with numbers.
@@ -56,7 +58,7 @@ func (q *sqlite) remove(m *maker, t *table, r removal) change {
 	}
 	condition := r.where
 	if r.pair != nil {
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(q, t, row) + ")"
+		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(q, t, row) + ")" + r.stays(q)
 	}
 	c := change{
 		fix: []Statement{
@@ -64,7 +66,7 @@ func (q *sqlite) remove(m *maker, t *table, r removal) change {
 			{SQL: "DELETE FROM " + q.table(t) + " AS j WHERE " + remove, Why: r.why},
 		},
 		undo: []Statement{
-			{SQL: "INSERT INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
+			{SQL: "INSERT OR ABORT INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
 			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
 		},
 	}
@@ -91,7 +93,7 @@ func (q *sqlite) unique(m *maker, t *table, columns []string, s *soft) change {
 	if s != nil {
 		where = " WHERE " + livingOf(q, s)
 	}
-	return q.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing")
+	return q.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; if a pair was stored twice meanwhile it fails: audit again")
 }
 
 func (q *sqlite) index(m *maker, t *table, columns []string) change {
@@ -163,13 +165,14 @@ func (q *sqlite) rebuild(m *maker, t *table, edit func(*create) bool) change {
 	return change{fix: q.replace(m, t, t.planned), undo: q.replace(m, t, old)}
 }
 
-// replace makes a table anew by a plan.
+// replace makes a table anew by a plan. ABORT, for the table's own constraints may have
+// rows left out: ON CONFLICT IGNORE.
 func (q *sqlite) replace(m *maker, t *table, by planned) []Statement {
 	name := q.quote(m.name(t.schema, "m2msafe_new_"+t.name))
 	columns := names(q, "", t.stored())
 	all := append(q.off(),
 		Statement{SQL: parseCreate(by.sql).statement(name), Why: "the table as it is to be"},
-		Statement{SQL: "INSERT INTO " + name + " (" + columns + ") SELECT " + columns + " FROM " + q.table(t), Why: "its rows"})
+		Statement{SQL: "INSERT OR ABORT INTO " + name + " (" + columns + ") SELECT " + columns + " FROM " + q.table(t), Why: "its rows"})
 	if strings.Contains(strings.ToUpper(by.sql), "AUTOINCREMENT") {
 		all = append(all, Statement{SQL: "UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = " + text(t.name) + ") WHERE name = " + text(strings.ReplaceAll(strings.Trim(name, `"`), `""`, `"`)), Why: "and how far its numbers have come"})
 	}

@@ -98,7 +98,7 @@ func likely(t *table, links []link) (ends [2]link, fit int) {
 func (a *audit) known(given JoinTable) *join {
 	t := a.database.find(given.Name)
 	if t == nil {
-		a.unseen(given.Name, "the join table does not exist: run the migration")
+		a.unseen(given.Name, "there is no such join table, or no privilege on it: run the migration")
 		return nil
 	}
 	for _, name := range slices.Concat(given.Ends[0].Columns, given.Ends[1].Columns, given.SoftDelete) {
@@ -119,7 +119,9 @@ func (a *audit) known(given JoinTable) *join {
 	j := a.make(t, ends, convention)
 	j.relation = given.Relation
 	if given.SoftDelete != nil {
-		j.soft = softBy(t, given.SoftDelete)
+		if by := softBy(t, given.SoftDelete); by != nil { // another app may know of a deletion of which this does not
+			j.soft = by
+		}
 	}
 	return j
 }

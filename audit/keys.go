@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,6 +17,11 @@ type keys struct {
 	fault   Rule
 	narrow  []*index // on a part of the pair: it keeps more apart than the pair
 	invalid []*index // on the pair, from a CREATE INDEX CONCURRENTLY that failed
+	// excluded is an exclusion constraint that keeps pairs apart as a unique key would.
+	excluded *index
+	// several says why a pair may be meant to be stored more than once; "" if nothing
+	// speaks for it.
+	several string
 }
 
 // sound says whether pairs can't be stored twice.
@@ -32,11 +38,18 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 		}
 	}
 	for _, x := range t.indexes {
+		plain := slices.DeleteFunc(slices.Clone(x.columns), func(c string) bool { return c == "" })
+		rest := minus(t.minusDead(x, pair, s), pair)
+		if t.separates(x, plain, rest, pair, s) {
+			k.several = fmt.Sprintf("%s keeps a pair from being stored twice with one %s, so it may be meant to be stored with several: then this is no fault. "+
+				"Whether it is, and which rows would have to go, only you can say.", x.name, quoted(minus(rest, s.columns())))
+		}
+		if x.excludes && x.where == "" && !x.invalid && catalog.SameColumns(x.columns, pair) {
+			k.excluded = x
+		}
 		if !x.unique {
 			continue
 		}
-		plain := slices.DeleteFunc(slices.Clone(x.columns), func(c string) bool { return c == "" })
-		rest := minus(t.minusDead(plain, pair, s), pair)
 		expressions := len(plain) < len(x.columns)
 		switch {
 		case expressions && len(rest) == 0 && contains(append(slices.Clone(plain), x.uses...), pair) &&
@@ -58,6 +71,12 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 				k.invalid = append(k.invalid, x)
 			case !holds:
 				fault(x, PartialUniqueKey)
+				if others := minus(minus(t.mentioned(x.where), pair), s.columns()); len(others) > 0 {
+					k.several = fmt.Sprintf("Rows that differ in %s may be meant to be there beside each other, as a history: then this is no fault. "+
+						"Whether it is, and which rows would have to go, only you can say.", quoted(others))
+				}
+			case t.heirs:
+				fault(x, PartialUniqueKey)
 			case x.deferrable:
 				fault(x, DeferrableUniqueKey)
 			case !x.nullsEqual && t.nullables(pair) != nil:
@@ -73,6 +92,18 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 	}
 	slices.SortStableFunc(k.narrow, func(a, b *index) int { return t.position(a.columns[0]) - t.position(b.columns[0]) })
 	return k, nil
+}
+
+// separates says whether an index lets a pair be stored several times, as long as something
+// else differs: what no other key tells apart, and is no time at which rows are deleted.
+func (t *table) separates(x *index, plain, rest, pair []string, s *soft) bool {
+	if !x.unique && !x.excludes && !x.overlaps || x.invalid || len(plain) < len(x.columns) || !contains(plain, pair) {
+		return false
+	}
+	others := minus(rest, s.columns())
+	return len(others) > 0 && !slices.ContainsFunc(t.indexes, func(y *index) bool {
+		return y != x && y.unique && y.where == "" && !slices.Contains(y.columns, "") && len(y.columns) < len(x.columns) && contains(x.columns, y.columns)
+	})
 }
 
 // nullables are those of the columns that permit NULL. In SQLite's primary keys all do,
@@ -95,7 +126,7 @@ func (t *table) permitsNull(columns []string) bool {
 // coversLiving says whether a partial key holds for every living row: the database
 // evaluates its predicate on one.
 func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (bool, error) {
-	if s == nil || len(minus(t.mentioned(x.where), s.columns())) > 0 {
+	if s == nil || s.unclear || x.foreign || len(minus(t.mentioned(x.where), s.columns())) > 0 {
 		return false, nil
 	}
 	for variant := range 2 { // a flag that permits NULL may be that, or 0

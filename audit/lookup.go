@@ -59,10 +59,19 @@ func (a *audit) lookup(ctx context.Context, t *table, columns []string) error {
 			counted(j.facts.twice, "value is", "values are"))
 	}
 	f.mend = func() change {
-		if j.facts.twice > 0 {
+		switch {
+		case j.facts.twice > 0:
 			return change{}
+		case k.several != "":
+			return cannot(k.several)
+		case j.soft != nil && j.soft.unclear:
+			return cannot(j.soft.unknown())
 		}
-		return a.engine.unique(a.maker, t, columns, j.soft)
+		var c change
+		for _, x := range k.invalid {
+			c = c.then(a.engine.drop(a.maker, t, x))
+		}
+		return c.then(a.engine.unique(a.maker, t, columns, j.soft))
 	}
 	a.add([]found{f}, "")
 	return nil

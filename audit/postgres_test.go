@@ -128,10 +128,14 @@ func TestNamedTables(t *testing.T) {
 	require.Equal(t, []string{"no-unique-key user_id,group_id", "no-reverse-index group_id", "no-unique-key x,y", "no-reverse-index y", "no-reverse-index c"}, audittest.Rules(report))
 }
 
+func schemaOf(t testing.TB, db *sql.DB) (schema string) {
+	require.NoError(t, db.QueryRow("SELECT current_schema()").Scan(&schema))
+	return schema
+}
+
 // asRole is a pool whose connection is a role's that may do no more than it is granted.
 func asRole(t *testing.T, db *sql.DB, grants ...string) {
-	var schema string
-	require.NoError(t, db.QueryRow("SELECT current_schema()").Scan(&schema))
+	schema := schemaOf(t, db)
 	role := "role_of_" + schema
 	audittest.Execute(t, db, "CREATE ROLE "+role, "GRANT USAGE ON SCHEMA "+schema+" TO "+role)
 	t.Cleanup(func() {
@@ -176,9 +180,7 @@ func TestTimeout(t *testing.T) {
 	other, err := pgtest.Admin(t).Begin()
 	require.NoError(t, err)
 	defer other.Rollback()
-	var schema string
-	require.NoError(t, db.QueryRow("SELECT current_schema()").Scan(&schema))
-	_, err = other.Exec("LOCK TABLE " + schema + ".user_groups")
+	_, err = other.Exec("LOCK TABLE " + schemaOf(t, db) + ".user_groups")
 	require.NoError(t, err)
 	report := look(t, db, audit.Options{Timeout: 300 * time.Millisecond})
 	require.Equal(t, []audit.Unseen{{Table: "user_groups", Reason: "counting took longer than 300ms"}}, report.Unseen)

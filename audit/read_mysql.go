@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,7 +58,7 @@ FROM information_schema.columns WHERE table_schema = database() ORDER BY table_n
 
 // mysqlIndexes: a part of a key that is an expression has no column. MariaDB has none of
 // these, and no column that tells them.
-const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), sub_part IS NOT NULL, %s
+const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), coalesce(sub_part, 0), %s
 FROM information_schema.statistics WHERE table_schema = database()
 ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index`
 
@@ -120,6 +121,12 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 		func() error {
 			return s.query(ctx, mysqlActions, nil, func(rows *sql.Rows) error { return readAction(rows, tables) })
 		},
+		func() error {
+			if !slices.ContainsFunc(d.tables, func(t *table) bool { return t.partitioned }) {
+				return nil
+			}
+			return s.query(ctx, mysqlPartitions, nil, func(rows *sql.Rows) error { return readPartition(rows, tables) })
+		},
 	)
 }
 
@@ -153,6 +160,9 @@ func (m *mysql) readColumn(rows *sql.Rows, tables map[string]*table) error {
 	if strings.Contains(extra, "auto_increment") {
 		c.modify += " AUTO_INCREMENT"
 	}
+	if strings.Contains(extra, "invisible") {
+		c.modify += " INVISIBLE"
+	}
 	if comment != "" {
 		c.modify += " COMMENT " + text(comment)
 	}
@@ -170,7 +180,7 @@ func text(s string) string {
 
 func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error {
 	var name, column, expression string
-	var prefix bool
+	var prefix int
 	x := new(index)
 	if err := rows.Scan(&name, &x.name, &x.unique, &column, &prefix, &expression); err != nil {
 		return err
@@ -186,9 +196,16 @@ func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error 
 	}
 	x = t.indexes[len(t.indexes)-1]
 	x.uses = append(x.uses, t.mentioned(expression)...)
-	if prefix {
+	part := new(mysql).quote(column)
+	if prefix > 0 {
+		part += fmt.Sprintf("(%d)", prefix)
 		x.uses, column = append(x.uses, column), ""
 	}
+	x.prefixed = x.prefixed || prefix > 0
+	if x.parts != "" {
+		part = ", " + part
+	}
+	x.parts += part
 	x.columns = append(x.columns, column)
 	return nil
 }

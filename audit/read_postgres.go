@@ -49,15 +49,20 @@ SELECT CAST(c.oid AS bigint), n.nspname, c.relname, n.nspname IS NOT DISTINCT FR
     LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.attnum AND u.attnum > 0
     WHERE p.partrelid = c.oid), '[]'),
   CASE WHEN c.reltuples > 0 THEN CAST(c.reltuples AS bigint) ELSE -1 END,
-  has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
+  has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), c.relrowsecurity,
+  c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid),
+  EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tginitdeferred),
+  c.relreplident = 'd' AND EXISTS (SELECT FROM pg_publication_tables b WHERE b.schemaname = n.nspname AND b.tablename = c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (SELECT oid FROM looked
   UNION SELECT f.confrelid FROM pg_constraint f JOIN looked ON f.conrelid = looked.oid WHERE f.contype = 'f')
 ORDER BY 2, 3`
 
-const postgresColumns = `SELECT CAST(a.attrelid AS bigint), a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+const postgresColumns = `SELECT CAST(a.attrelid AS bigint), a.attname,
+  CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END,
+  CASE t.typtype WHEN 'd' THEN format_type(a.atttypid, a.atttypmod) ELSE '' END, NOT (a.attnotnull OR t.typnotnull),
   CASE WHEN a.attgenerated <> '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END, a.attidentity = 'a'
-FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`
 
@@ -73,7 +78,10 @@ const postgresIndexes = `SELECT CAST(i.indrelid AS bigint), k.relname, i.indisun
     WHERE u.ord <= i.indnkeyatts),
   (SELECT CAST(coalesce(json_agg(DISTINCT a.attname), '[]') AS text)
     FROM regexp_matches(CAST(i.indexprs AS text), ':varattno (\d+)', 'g') AS v (match)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2))
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2)),
+  coalesce(o.contype = 'x', false), coalesce(o.contype = 'x' AND NOT EXISTS (SELECT FROM unnest(o.conexclop) AS q (oid) JOIN pg_operator p ON p.oid = q.oid WHERE p.oprname <> '='), false),
+  EXISTS (SELECT FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = i.indexrelid
+    AND d.refclassid IN (CAST('pg_proc' AS regclass), CAST('pg_operator' AS regclass)))
 FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
 LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
 WHERE i.indrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND i.indislive
@@ -86,9 +94,10 @@ const postgresForeign = `SELECT CAST(f.conrelid AS bigint), f.conname, CAST(f.co
     JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.attnum),
   NOT f.convalidated,
   CASE f.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE '' END,
-  pg_get_constraintdef(f.oid)
-FROM pg_constraint f
-WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) ORDER BY f.conrelid, f.conname`
+  pg_get_constraintdef(f.oid), CASE WHEN f.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN f.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END,
+  CAST(CAST(f.conrelid AS regclass) AS text)
+FROM pg_constraint f, LATERAL (SELECT CAST(CAST($1 AS text) AS oid[]) AS oids) AS read
+WHERE f.contype = 'f' AND f.conparentid = 0 AND (f.conrelid = ANY (read.oids) OR f.confrelid = ANY (read.oids)) ORDER BY f.conrelid, f.conname`
 
 // postgresNames are those of relations, which indexes share, and of constraints.
 const postgresNames = `WITH looked AS (SELECT n.oid, n.nspname FROM pg_namespace n
@@ -110,7 +119,8 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 	if err := s.query(ctx, postgresTables, []any{string(names)}, func(rows *sql.Rows) error {
 		t := new(table)
 		var security bool
-		if err := rows.Scan(&t.id, &t.schema, &t.name, &t.home, &t.scope, &t.partitioned, list{&t.partition}, &t.rows, &t.readable, &security); err != nil {
+		if err := rows.Scan(&t.id, &t.schema, &t.name, &t.home, &t.scope, &t.partitioned, list{&t.partition}, &t.rows, &t.readable, &security,
+			&t.secured, &t.heirs, &t.deferred, &t.published); err != nil {
 			return err
 		}
 		switch {
@@ -135,12 +145,18 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 		func() error {
 			return s.query(ctx, postgresForeign, all, func(rows *sql.Rows) error {
 				var from, to int64
+				var owner string
 				f := new(foreignKey)
-				if err := rows.Scan(&from, &f.name, &to, &f.refers, list{&f.columns}, list{&f.references}, &f.unvalidated, &f.onDelete, &f.definition); err != nil {
+				if err := rows.Scan(&from, &f.name, &to, &f.refers, list{&f.columns}, list{&f.references}, &f.unvalidated, &f.onDelete, &f.definition, &f.deferral, &owner); err != nil {
 					return err
 				}
 				f.table = byID[to]
-				byID[from].foreign = append(byID[from].foreign, f)
+				if t := byID[from]; t != nil {
+					t.foreign = append(t.foreign, f)
+				} else {
+					f.name = owner
+					f.table.strangers = append(f.table.strangers, f)
+				}
 				return nil
 			})
 		},
@@ -169,7 +185,7 @@ func readColumns(tables map[int64]*table) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var id int64
 		var c column
-		err := rows.Scan(&id, &c.name, &c.typ, &c.nullable, &c.generated, &c.identity)
+		err := rows.Scan(&id, &c.name, &c.typ, &c.domain, &c.nullable, &c.generated, &c.identity)
 		tables[id].columns = append(tables[id].columns, c)
 		return err
 	}
@@ -180,7 +196,8 @@ func readIndexes(tables map[int64]*table) func(*sql.Rows) error {
 		var id int64
 		x := new(index)
 		err := rows.Scan(&id, &x.name, &x.unique, &x.primary, &x.invalid, &x.where, &x.deferrable, &x.nullsEqual,
-			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses})
+			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses}, &x.overlaps, &x.excludes, &x.foreign)
+		x.overlaps = x.overlaps && !x.excludes
 		tables[id].indexes = append(tables[id].indexes, x)
 		return err
 	}

@@ -40,6 +40,9 @@ func (q *sqlite) begin(ctx context.Context, conn *sql.Conn, s *session) error {
 
 func (*sqlite) within(time.Duration) string { return "" }
 
+// referrers: those of a database are all that there are.
+func (*sqlite) referrers(context.Context, *session, *database) error { return nil }
+
 const sqliteTables = `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY type <> 'table', name`
 
 // sqliteOwn are the tables that are rows and nothing else: virtual ones are another's.

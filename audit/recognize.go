@@ -28,7 +28,12 @@ func (n *nouns) links(t *table) []link {
 func (n *nouns) allLinks(t *table) []link {
 	var all []link
 	bound := map[string]bool{}
+	var own []string // references to a row of the table itself, which make a tree of it
 	for _, f := range t.foreign {
+		if f.table == t {
+			own = append(own, f.columns...)
+			continue
+		}
 		if slices.ContainsFunc(all, func(l link) bool { return catalog.SameColumns(l.columns, f.columns) }) {
 			continue // declared twice
 		}
@@ -48,7 +53,7 @@ func (n *nouns) allLinks(t *table) []link {
 	var open []string // references to something that no table is called
 	for _, c := range t.columns {
 		s := stem(c.name)
-		if bound[c.name] || s == nil {
+		if bound[c.name] || s == nil || slices.Contains(own, c.name) {
 			continue
 		}
 		to := n.find(s, t)
@@ -74,10 +79,15 @@ func (n *nouns) allLinks(t *table) []link {
 // soleKey is the column of a table that one column can refer to: its primary key, or
 // what the column is called after.
 func soleKey(t *table, column string) string {
+	all := words(column)
+	for _, c := range t.columns { // user_uuid, where users has an id and a uuid
+		if last := all[len(all)-1]; t.keyed([]string{c.name}) && (c.name == column || last != "id" && sameWords(words(c.name), []string{last})) {
+			return c.name
+		}
+	}
 	if key := t.primaryKey(); key != nil && len(key.columns) == 1 {
 		return key.columns[0]
 	}
-	all := words(column)
 	for _, c := range t.columns {
 		if c.name == column || sameWords(words(c.name), all[len(all)-1:]) {
 			return c.name
@@ -148,11 +158,17 @@ func fit(t *table, a, b link, links int) int {
 	pair := pairOf(a.columns, b.columns)
 	soft := softDeletion(t)
 	for _, x := range t.indexes {
-		if x.unique && x.where == "" && catalog.SameColumns(t.minusDead(x.columns, pair, soft), pair) {
+		if x.unique && x.where == "" && !slices.Contains(x.columns, "") && catalog.SameColumns(t.minusDead(x, pair, soft), pair) {
 			return keyedPair
 		}
 		if x.unique && x.where != "" && soft != nil && catalog.SameColumns(x.columns, pair) && len(minus(t.mentioned(x.where), soft.columns())) == 0 {
 			return keyedPair
+		}
+	}
+	for _, x := range t.indexes { // a pair with something else is what the table is for
+		rest := minus(t.minusDead(x, pair, soft), pair)
+		if t.separates(x, x.columns, rest, pair, soft) && slices.ContainsFunc(rest, func(c string) bool { return !isTime(strings.Join(words(c), "_")) && !soft.has(c) }) {
+			return unfit
 		}
 	}
 	id, times, others := 0, 0, 0

@@ -11,17 +11,32 @@ func (a *audit) duplicates(j *join) []found {
 		return nil
 	}
 	f := j.finding(DuplicatePairs, Error, j.pair)
+	if j.keys.several != "" {
+		f.Severity = Warning
+	}
 	f.Rows, f.Estimated = j.facts.spare, false
 	f.Title = counted(j.facts.twice, "pair is stored", "pairs are stored") + " more than once"
 	f.Story = fmt.Sprintf("Of these rows %s too many. A list of links shows them twice, a count is too high, and code that expects one row finds two. "+
-		"As long as they are there no unique key can be made. The fix keeps the oldest row of each pair and puts the others into a table of their own.",
-		counted(j.facts.spare, "is", "are"))
+		"As long as they are there no unique key can be made.", counted(j.facts.spare, "is", "are"))
+	if columns, pairs := j.differences(); pairs > 0 {
+		f.Story += fmt.Sprintf(" Rows of %s differ in %s.", counted(pairs, "pair", "pairs"), quoted(columns))
+	}
+	if a.undecided(j) == "" {
+		f.Story += " The fix keeps " + j.t.kept() + " with what it says, and puts the others into a table of their own." + a.hungOn(j)
+	}
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}
 }
 
-func (a *audit) removeDuplicates(j *join) change {
-	return a.engine.remove(a.maker, j.t, removal{pair: j.pair, soft: j.soft, why: "keeps the oldest row of each pair"})
+// differences are the columns in which rows of one pair differ, and of how many pairs at
+// least.
+func (j *join) differences() (columns []string, pairs int64) {
+	for _, d := range j.facts.differ {
+		if d.pairs > 0 {
+			columns, pairs = append(columns, d.column), max(pairs, d.pairs)
+		}
+	}
+	return columns, pairs
 }
 
 // uniqueKey: nothing keeps pairs apart, or what does so is of little use.
@@ -36,6 +51,10 @@ func (a *audit) uniqueKey(j *join) []found {
 			return []found{f}
 		}
 		return nil
+	case k.faulty == nil && k.excluded != nil:
+		f = j.finding(NoUniqueKey, Warning, j.pair)
+		f.Title = "An exclusion constraint keeps pairs apart, and no unique key"
+		f.Story = fmt.Sprintf("%s keeps a pair from being stored twice, but ON CONFLICT (%s) can't name it and fails with 42P10, so that get_or_create and upserts meet its error.", k.excluded.constraint, quoted(j.pair))
 	case k.faulty == nil && j.soft != nil:
 		f = j.finding(SoftDeleteNoKey, Error, j.pair)
 		f.Title = "Nothing keeps a living pair from being stored twice"
@@ -44,16 +63,22 @@ func (a *audit) uniqueKey(j *join) []found {
 	case k.faulty == nil:
 		f = j.finding(NoUniqueKey, Error, j.pair)
 		f.Title = "Nothing keeps a pair from being stored twice"
+		if k.several != "" {
+			f.Severity = Warning
+		}
 		f.Story = fmt.Sprintf("There is no unique key on (%s). Two requests that link the same pair at once both find nothing and both insert: the link is there twice. "+
 			"get_or_create, ON CONFLICT and upserts can't help, for they all rest on such a key.", quoted(j.pair))
 	default:
 		f = a.faulty(j)
 	}
 	if len(k.invalid) > 0 {
-		f.Story += " The index " + k.invalid[0].name + " is invalid, left behind by a CREATE INDEX CONCURRENTLY that failed, and enforces nothing."
+		f.Story += " The index " + k.invalid[0].name + " is invalid, left behind by a CREATE INDEX CONCURRENTLY that failed or still runs, and keeps nothing apart."
 	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
 		f.Story += " Whether pairs are stored twice was not counted; the fix looks for them first."
+	}
+	if nulls := j.facts.nulls; nulls > 0 && f.Rule != NullableUniqueKey {
+		f.Story += fmt.Sprintf(" NULL stands in %s of the pair, which links nothing: the fix puts them into a table of their own, and makes the columns NOT NULL. If NULL means something to the app, leave that out.", counted(nulls, "row", "rows"))
 	}
 	f.mend = func() change { return a.mendKey(j) }
 	return []found{f}
@@ -70,12 +95,23 @@ func (a *audit) faulty(j *join) found {
 		f.Title = "The unique key on the pair covers some rows only"
 		f.Story = fmt.Sprintf("%s holds only for rows WHERE %s. All others can be stored twice, and an ON CONFLICT (%s) without that condition fails with 42P10.",
 			x.name, x.where, quoted(j.pair))
+		if x.where == "" { // see table.heirs
+			f.Story = fmt.Sprintf("Other tables inherit from this one, and %s holds for its own rows only: the same pair can be stored in them too.", x.name)
+		}
+		if x.foreign {
+			f.Story += " It runs functions that are not the database's own, which the audit does not: whether it holds for all living rows it can't say."
+		}
 	case DeferrableUniqueKey:
 		f.Title = "The unique key on the pair is deferrable"
 		f.Story = fmt.Sprintf("%s can be checked as late as at COMMIT. PostgreSQL refuses it for ON CONFLICT (55000), so every upsert of a link fails; "+
 			"and what fails at COMMIT takes the whole transaction with it.", x.constraint)
 	case ExpressionUniqueKey:
 		f.Title = "The unique key on the pair is on expressions"
+		if x.prefixed {
+			f.Title = "The unique key on the pair looks at the beginnings of its columns"
+			f.Story = fmt.Sprintf("%s takes two pairs for one that only begin alike: the second is refused, or, by ON DUPLICATE KEY, silently not there.", x.name)
+			break
+		}
 		f.Story = fmt.Sprintf("%s keeps equal pairs apart, but ON CONFLICT (%s) does not find it and fails, and where an expression is NULL it keeps nothing apart. "+
 			"The fix adds a key on the columns themselves. The one on expressions stays: it may say more than that.", x.name, quoted(j.pair))
 	}
@@ -96,7 +132,7 @@ func (a *audit) nullable(j *join) found {
 	}
 	f.Rows, f.Estimated = j.facts.nulls, false
 	if j.facts.nulls > 0 {
-		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL.", counted(j.facts.nulls, "is one such row", "such rows are stored"))
+		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL; if NULL means something to the app, leave it.", counted(j.facts.nulls, "is one such row", "such rows are stored"))
 	} else {
 		f.Story += " There is no such row yet."
 	}
@@ -116,7 +152,7 @@ func (a *audit) permitNoNull(j *join) change {
 	}
 	var c change
 	if j.facts.nulls > 0 || !j.facts.counted {
-		c = a.engine.remove(a.maker, j.t, removal{where: orNull(a.engine, "j", j.pair), why: "a link to nothing is no link"})
+		c = a.remove(j, removal{where: orNull(a.engine, "j", j.pair), why: "a link to nothing is no link"})
 	}
 	return c.then(a.engine.notNull(a.maker, j.t, columns))
 }
@@ -141,6 +177,14 @@ func (j *join) keyToCome() bool {
 // mendKey makes the unique key that is missing, in the place of one that is not enough.
 func (a *audit) mendKey(j *join) change {
 	k := &j.keys
+	switch {
+	case k.several != "":
+		return cannot(k.several)
+	case j.facts.twice > 0 && a.undecided(j) != "":
+		return cannot("It can't be made before the pairs that are stored more than once are gone.")
+	case j.soft != nil && j.soft.unclear:
+		return cannot(j.soft.unknown())
+	}
 	c := a.permitNoNull(j)
 	if j.undeferred() {
 		return c.then(a.engine.undefer(a.maker, j.t, k.faulty))
@@ -155,7 +199,7 @@ func (a *audit) mendKey(j *join) change {
 		return c
 	}
 	c = c.then(a.addUnique(j))
-	if k.faulty != nil && k.fault != ExpressionUniqueKey {
+	if k.faulty != nil && (k.fault != ExpressionUniqueKey || k.faulty.prefixed) {
 		c = c.then(a.engine.drop(a.maker, j.t, k.faulty))
 	}
 	return c

@@ -7,13 +7,18 @@ import (
 
 // dangling: rows that point at nothing.
 func (a *audit) dangling(j *join) []found {
-	var columns, parts []string
+	var columns, parts, guessed []string
 	var rows int64
+	astray := false
 	for i, e := range j.ends {
 		if n := j.facts.dangling[i]; n > 0 {
 			columns = append(columns, minus(e.columns, columns)...)
-			parts = append(parts, counted(n, "row", "rows")+" at no row of "+e.name())
+			parts = append(parts, counted(n, "row points", "rows point")+" at no row of "+e.name())
 			rows += n
+			if !j.declared(i) {
+				guessed = append(guessed, fmt.Sprintf("That %s refers to %s of %s is told by its name.", quoted(e.columns), quoted(e.references), e.name()))
+				astray = astray || j.astray(i)
+			}
 		}
 	}
 	if rows == 0 {
@@ -22,8 +27,18 @@ func (a *audit) dangling(j *join) []found {
 	f := j.finding(DanglingLinks, Error, columns)
 	f.Rows, f.Estimated = rows, false
 	f.Title = counted(rows, "link points", "links point") + " at nothing"
-	f.Story = "There are " + strings.Join(parts, ", and ") + ". A join does not show them, a count of the join table does, and as soon as the key is given to a new row, that row has links that nobody gave it. " +
-		"The fix puts them into a table of their own."
+	f.Story = strings.Join(parts, ", and ") + ". A join does not show them, a count of the join table does, and as soon as the key is given to a new row, that row has links that nobody gave it."
+	if guessed != nil {
+		f.Story += " " + strings.Join(guessed, " ") + " If something else is meant, nothing is wrong."
+	}
+	if astray {
+		f.Severity = Warning
+		f.mend = func() change {
+			return cannot("Since that is true of most rows, it may well be so, and no row is removed.")
+		}
+		return []found{f}
+	}
+	f.Story += " The fix puts them into a table of their own." + a.hungOn(j)
 	f.mend = func() change { return a.removeDangling(j, j.facts.dangling[0] > 0, j.facts.dangling[1] > 0) }
 	return []found{f}
 }
@@ -42,11 +57,12 @@ func (a *audit) removeDangling(j *join, ends ...bool) change {
 			key := e.to.column(e.references[n])
 			r.mixed = r.mixed || key != nil && a.engine.differ(j.t.column(c), key, e.foreign != nil) != ""
 		}
+		r.secured = r.secured || e.to.secured
 		if e.foreign != nil {
 			r.against = append(r.against, e.foreign)
 		}
 	}
-	return a.engine.remove(a.maker, j.t, r)
+	return a.remove(j, r)
 }
 
 // foreignKeys: an end that can be deleted under its links.
@@ -67,7 +83,12 @@ func (a *audit) foreignKeys(j *join) []found {
 			f.Story = fmt.Sprintf("A row of %s can be deleted under its links, also in the moment in which another request makes one, and a link can be made to a row that was never there.", e.name())
 		}
 		if !j.facts.points[i] {
-			f.Story += " Whether rows point at nothing was not counted; the fix looks for them first."
+			f.Story += " Whether rows point at nothing was not counted"
+			if j.declared(i) {
+				f.Story += "; the fix looks for them first."
+			} else {
+				f.Story += ". If some do, the fix fails."
+			}
 		}
 		f.mend = func() change { return a.bind(j, i) }
 		all = append(all, f)
@@ -75,14 +96,25 @@ func (a *audit) foreignKeys(j *join) []found {
 	return all
 }
 
+// declared says that an end refers to its table by more than a name.
+func (j *join) declared(i int) bool { return j.ends[i].foreign != nil || j.convention == "models" }
+
+// astray says that most rows point at nothing at an end that is told by its name alone: it
+// may well be something else.
+func (j *join) astray(i int) bool {
+	return !j.declared(i) && 2*j.facts.dangling[i] > j.facts.filled[i]
+}
+
 // bind gives an end the foreign key that is missing.
 func (a *audit) bind(j *join, i int) change {
 	e := j.ends[i]
 	var c change
-	if !j.facts.points[i] {
+	if !j.facts.points[i] && j.declared(i) { // by a name alone no row is removed unseen
 		c = a.removeDangling(j, i == 0, i == 1)
 	}
 	switch {
+	case j.facts.dangling[i] > 0 && (j.astray(i) || a.needed(j) != ""):
+		return cannot("There can't be one as long as links point at nothing.")
 	case e.foreign != nil:
 		return c.then(a.engine.validate(a.maker, j.t, e.foreign))
 	case j.t.foreignless != "":
@@ -96,6 +128,7 @@ func (a *audit) bind(j *join, i int) change {
 		if other.onDelete != "" && other.onDelete != "SET NULL" {
 			action = " ON DELETE " + other.onDelete
 		}
+		action += other.deferral // what is checked at COMMIT lets an app write in any order
 	}
 	return c.then(a.engine.foreign(a.maker, j.t, e, action))
 }

@@ -14,7 +14,7 @@ func (a *audit) softKey(j *join) []found {
 		return nil
 	}
 	f := j.finding(SoftDeleteFullKey, Warning, j.pair)
-	if j.facts.counted {
+	if j.facts.counted && !j.soft.unclear {
 		f.Rows, f.Estimated = j.facts.dead, false
 	}
 	f.Title = "A deleted link keeps its pair from being linked again"
@@ -26,10 +26,16 @@ func (a *audit) softKey(j *join) []found {
 	} else {
 		f.Story += "m2msafe brings the deleted row back; with it only other writers lose links."
 	}
+	if x.primary {
+		f.Story += " After the fix the table has no primary key; what tells rows by it, as replication may, needs another."
+	}
 	if note := a.engine.soften(); note != "" {
 		f.Story += " " + note
 	}
 	f.mend = func() change {
+		if j.soft.unclear {
+			return cannot(j.soft.unknown())
+		}
 		if names := a.database.dependents(j.t, x); names != nil {
 			return cannot("The key is what a foreign key of " + quoted(names) + " refers to, so it has to stay.")
 		}
@@ -114,11 +120,17 @@ func (a *audit) reverse(j *join) []found {
 		f.Story = fmt.Sprintf("Finding the links of one row of %s reads the whole table, and so does the database each time that such a row is deleted or its key changes. "+
 			"From %s the links are found by an index.", e.name(), j.ends[1-i].name())
 		f.mend = func() change {
-			c := a.addIndex(j.t, e.columns)
-			if c.fix == nil {
+			add := a.addIndex(j.t, e.columns)
+			if add.fix == nil {
 				return cannot("A fix above makes one that does.")
 			}
-			return c
+			var c change
+			for _, x := range j.t.indexes { // it costs each write, and helps no one
+				if x.invalid && !x.unique && x.where == "" && begin(x.columns, e.columns) {
+					c = c.then(a.engine.drop(a.maker, j.t, x))
+				}
+			}
+			return c.then(add)
 		}
 		all = append(all, f)
 	}

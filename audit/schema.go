@@ -12,6 +12,7 @@ type database struct {
 	product string // and its version
 	tables  []*table
 	taken   map[string]bool // names that a new table or index can't have; see [names]
+	unseen  string          // why nobody knows what refers to its tables, if so
 }
 
 // table is a table of the catalogue.
@@ -27,9 +28,14 @@ type table struct {
 	readable     bool   // the role may read every row
 	unreadable   string // why not
 	partitioned  bool
-	partition    []string // the columns that PostgreSQL's partitions go by, "" for an expression
-	foreignless  string   // why there can't be a foreign key, if so
-	planned      planned  // what the fixes so far make of it
+	partition    []string      // the columns that PostgreSQL's partitions go by, "" for an expression
+	foreignless  string        // why there can't be a foreign key, if so
+	heirs        bool          // PostgreSQL: tables inherit from it, and its keys don't cover their rows
+	secured      bool          // PostgreSQL: policies can hide rows of it
+	deferred     bool          // PostgreSQL: something is checked as late as at COMMIT when its rows change
+	published    bool          // PostgreSQL: logical replication tells its rows by its primary key
+	strangers    []*foreignKey // of tables that were not read, by whose names they go
+	planned      planned       // what the fixes so far make of it
 }
 
 // column is a column of a table.
@@ -42,7 +48,8 @@ type column struct {
 	value     string // the default's clause in a definition of the MySQL family
 	modify    string // and what else stands behind NULL or NOT NULL
 	collation string
-	length    int // of a text, 0 for none
+	length    int    // of a text, 0 for none
+	domain    string // the type's own name, where typ is what it is made of
 }
 
 // index is an index of a table.
@@ -56,6 +63,11 @@ type index struct {
 	where      string
 	deferrable bool
 	nullsEqual bool
+	excludes   bool   // PostgreSQL: an exclusion constraint's, of which each operator is =
+	overlaps   bool   // or not each is
+	foreign    bool   // PostgreSQL: it runs functions that are not the database's own
+	parts      string // the MySQL family: its columns in a definition
+	prefixed   bool   // the MySQL family: of a column the beginning alone counts
 	constraint string // the constraint that it belongs to
 	definition string // what makes it: an index's statement, a constraint's clause; none if the table's own does
 }
@@ -71,6 +83,7 @@ type foreignKey struct {
 	definition  string
 	id          int    // SQLite's number
 	onDelete    string // CASCADE, SET NULL, …; "" for the default
+	deferral    string // " DEFERRABLE INITIALLY DEFERRED" and the like, "" for none
 }
 
 // full is the table's name as the report has it.
@@ -79,6 +92,14 @@ func (t *table) full() string {
 		return t.name
 	}
 	return t.schema + "." + t.name
+}
+
+// written is the column's type in a definition.
+func (c *column) written() string {
+	if c.domain != "" {
+		return c.domain
+	}
+	return c.typ
 }
 
 func (t *table) column(name string) *column {

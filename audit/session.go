@@ -40,6 +40,8 @@ type engine interface {
 	// estimate says how many rows a table may have, of which the catalogue does not; -1
 	// if there is no telling.
 	estimate(ctx context.Context, s *session, t *table) (int64, error)
+	// referrers adds foreign keys from elsewhere to the tables, where read has not.
+	referrers(ctx context.Context, s *session, d *database) error
 	writer
 }
 

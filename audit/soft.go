@@ -6,7 +6,12 @@ import (
 )
 
 // soft is how rows of a table are deleted without going away: nil where they are not.
-type soft struct{ by []column }
+type soft struct {
+	by []column
+	// unclear says that the column's name is one of soft deletion, and that its type does
+	// not tell which rows live.
+	unclear bool
+}
 
 // deletedNames are what columns of soft deletion are called, the surest first.
 var deletedNames = []string{"deleted_at", "deleted_on", "is_deleted", "deleted", "is_del", "removed_at", "is_removed", "soft_deleted"}
@@ -15,12 +20,24 @@ var deletedNames = []string{"deleted_at", "deleted_on", "is_deleted", "deleted",
 func softDeletion(t *table) *soft {
 	for _, name := range deletedNames {
 		for _, c := range t.columns {
-			if strings.Join(words(c.name), "_") == name && (c.nullable || c.isFlag()) {
-				return &soft{[]column{c}}
+			if strings.Join(words(c.name), "_") == name {
+				clear := c.isFlag() || c.nullable && (strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "_on") || isMoment(c.typ))
+				return &soft{[]column{c}, !clear}
 			}
 		}
 	}
 	return nil
+}
+
+// isMoment says whether a type is a date or a time.
+func isMoment(typ string) bool {
+	typ = strings.ToLower(typ)
+	return strings.HasPrefix(typ, "date") || strings.HasPrefix(typ, "timestamp")
+}
+
+// unknown says what is not known of a soft deletion that is unclear.
+func (s *soft) unknown() string {
+	return "Which rows live can't be told from the type of " + quoted(s.columns()) + ", " + s.by[0].typ + ", so what mends it has to be written by hand."
 }
 
 // softBy is that by the columns of names.
@@ -89,17 +106,21 @@ func (t *table) deadColumn(name string, s *soft) bool {
 }
 
 // minusDead are a key's columns without those of soft deletion that are equal in all
-// living rows: one that is NULL there keeps no two rows apart, and stays.
-func (t *table) minusDead(columns, pair []string, s *soft) []string {
-	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool {
-		if slices.Contains(pair, name) || name == "" {
+// living rows: one that is NULL there keeps no two rows apart, and stays, unless NULLs
+// count as equal.
+func (t *table) minusDead(x *index, pair []string, s *soft) []string {
+	return slices.DeleteFunc(slices.Clone(x.columns), func(name string) bool {
+		if slices.Contains(pair, name) {
 			return false
+		}
+		if name == "" { // an expression: see index.uses
+			return true
 		}
 		if t.deadColumn(name, s) {
 			return true
 		}
 		c := t.column(name)
-		return s.has(name) && !c.nullable
+		return s.has(name) && (!c.nullable || x.nullsEqual && len(c.alive()) == 1)
 	})
 }
 

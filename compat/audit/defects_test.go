@@ -23,3 +23,11 @@ func TestLargeMariaDB(t *testing.T) {
 }
 
 func TestLargeSQLite(t *testing.T) { audittest.Large(t, "sqlite", openSQLite, "ANALYZE") }
+
+func TestCarefulMariaDB(t *testing.T) { audittest.Careful(t, "mysql", openMariaDB) }
+
+func TestCarefulSQLite(t *testing.T) { audittest.Careful(t, "sqlite", openSQLite) }
+
+func TestHangingMariaDB(t *testing.T) { audittest.Hanging(t, "mysql", openMariaDB) }
+
+func TestHangingSQLite(t *testing.T) { audittest.Hanging(t, "sqlite", openSQLite) }

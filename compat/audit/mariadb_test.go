@@ -38,7 +38,7 @@ func TestMyISAM(t *testing.T) {
 
 // What a column has besides its type stays when the type is changed.
 func TestDefinitionsAreKept(t *testing.T) {
-	const definition = "`user_id` varchar(20) CHARACTER SET latin1 COLLATE latin1_bin DEFAULT 'it''s \\\\ 7' COMMENT 'who''s \\\\ it'"
+	const definition = "`user_id` varchar(20) CHARACTER SET latin1 COLLATE latin1_bin DEFAULT 'it''s \\\\ 7' COMMENT 'who''s \\\\ it' CHECK (`user_id` <> '7')"
 	db := onMariaDB(t, "CREATE TABLE user_groups ("+definition+", `group_id` integer NOT NULL DEFAULT 3 REFERENCES groups (id), at timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp(), UNIQUE (user_id, group_id), KEY (group_id))",
 		"INSERT INTO users VALUES (1)", "INSERT INTO groups VALUES (1)", "INSERT INTO user_groups VALUES ('1', 1, now()), (NULL, 1, now())")
 	shown := func() string {

@@ -64,6 +64,11 @@ func TestTablesMadeAnew(t *testing.T) {
 				"INSERT INTO user_groups VALUES (1, 1)"},
 			want: []string{"copied-unique-key user_id", "copied-unique-key group_id"}, rows: []int64{1, 1},
 		},
+		"rows that its own constraint would leave out": {
+			made: []string{"CREATE TABLE user_groups (user_id TEXT NOT NULL, group_id integer NOT NULL REFERENCES groups, UNIQUE (user_id, group_id) ON CONFLICT IGNORE)", "CREATE INDEX g ON user_groups (group_id)",
+				"INSERT INTO user_groups VALUES ('1', 1)"},
+			want: []string{"key-types-differ user_id", "no-foreign-key user_id"}, rows: []int64{1, 1},
+		},
 		"a primary key in a column's definition": {
 			made: []string{"CREATE TABLE user_groups (user_id integer NOT NULL PRIMARY KEY DESC REFERENCES users, group_id integer NOT NULL REFERENCES groups)", "CREATE INDEX g ON user_groups (group_id)",
 				"INSERT INTO user_groups VALUES (1, 1)"},
@@ -99,6 +104,18 @@ func schema(t *testing.T, db *sql.DB) (all []string) {
 		all = append(all, fmt.Sprint(seats, log))
 	}
 	return all
+}
+
+// A table that is made anew has all rows, or is not made: its own constraint would leave
+// out one of two that are the same by the new type.
+func TestRowsThatWouldBeLeftOut(t *testing.T) {
+	db := onSQLite(t, "CREATE TABLE user_groups (user_id TEXT NOT NULL, group_id integer NOT NULL REFERENCES groups, UNIQUE (user_id, group_id) ON CONFLICT IGNORE)", "CREATE INDEX g ON user_groups (group_id)",
+		"INSERT INTO user_groups VALUES ('1', 1), ('01', 1)")
+	report := audittest.Run(t, db, "sqlite", audit.Options{})
+	require.Equal(t, "key-types-differ user_id", audittest.Rules(report)[0])
+	audittest.Execute(t, db, report.Findings[0].Fix[0].SQL, report.Findings[0].Fix[1].SQL)
+	_, err := db.Exec(report.Findings[0].Fix[2].SQL)
+	require.ErrorContains(t, err, "UNIQUE constraint failed")
 }
 
 func TestKeyThatHasToStay(t *testing.T) {

@@ -50,6 +50,54 @@ func Rules(r *audit.Report) []string {
 // gone; and what takes it back brings each row back, and the findings.
 func RoundTrip(t *testing.T, db *sql.DB, kind string, o audit.Options, want []string, rows []int64) {
 	t.Helper()
+	roundTrip(t, db, kind, o, want, rows, func(all []audit.Statement) (log []string, err error) {
+		for _, s := range all {
+			log = append(log, s.SQL)
+			if _, err = db.ExecContext(t.Context(), s.SQL); err != nil {
+				break
+			}
+		}
+		return log, err
+	})
+}
+
+// InTransactions is a RoundTrip in which statements that can be in a transaction are in
+// one, as long as no other stands between them; but for VALIDATE, which looks at all rows
+// and would do it under the locks of those before.
+func InTransactions(t *testing.T, db *sql.DB, kind string, o audit.Options, want []string, rows []int64) {
+	t.Helper()
+	roundTrip(t, db, kind, o, want, rows, func(all []audit.Statement) (log []string, err error) {
+		// A pool may refuse to give a connection out again that is in a transaction.
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		alone := func(s audit.Statement) bool { return s.Solo || strings.Contains(s.SQL, " VALIDATE CONSTRAINT ") }
+		for len(all) > 0 && err == nil {
+			end := 1
+			for !alone(all[0]) && end < len(all) && !alone(all[end]) {
+				end++
+			}
+			part := all[:end]
+			all = all[end:]
+			for i, s := range part {
+				if i == 0 && len(part) > 1 {
+					_, err = conn.ExecContext(t.Context(), "BEGIN")
+				}
+				log = append(log, s.SQL)
+				if err == nil {
+					_, err = conn.ExecContext(t.Context(), s.SQL)
+				}
+			}
+			if len(part) > 1 && err == nil {
+				_, err = conn.ExecContext(t.Context(), "COMMIT")
+			}
+		}
+		return log, err
+	})
+}
+
+func roundTrip(t *testing.T, db *sql.DB, kind string, o audit.Options, want []string, rows []int64, apply func([]audit.Statement) ([]string, error)) {
+	t.Helper()
 	before := Run(t, db, kind, o)
 	require.Empty(t, before.Unseen)
 	require.Equal(t, want, Rules(before), "%+v", before)
@@ -59,26 +107,25 @@ func RoundTrip(t *testing.T, db *sql.DB, kind string, o audit.Options, want []st
 		}
 		require.NotEmpty(t, f.Title)
 		require.NotEmpty(t, f.Story)
+		for _, s := range slices.Concat(f.Fix, f.Undo) {
+			require.NotEmpty(t, s.Why)
+			require.NotRegexp(t, `;\s*$`, s.SQL)
+		}
 	}
 	stored := dump(t, db, before)
 	var undo []audit.Statement
 	var log []string
 	for _, f := range before.Findings {
-		for _, s := range f.Fix {
-			log = append(log, s.SQL)
-			_, err := db.ExecContext(t.Context(), s.SQL)
-			require.NoError(t, err, "%s", strings.Join(log, ";\n"))
-			require.NotContains(t, s.Why, "\n")
-		}
+		done, err := apply(f.Fix)
+		log = append(log, done...)
+		require.NoError(t, err, "%s", strings.Join(log, ";\n"))
 		undo = slices.Concat(f.Undo, undo)
 	}
 	mended := Run(t, db, kind, o)
 	require.Empty(t, Rules(mended), "after\n%s\n%+v", strings.Join(log, ";\n"), mended)
-	for _, s := range undo {
-		log = append(log, s.SQL)
-		_, err := db.ExecContext(t.Context(), s.SQL)
-		require.NoError(t, err, "%s", strings.Join(log, ";\n"))
-	}
+	done, err := apply(undo)
+	log = append(log, done...)
+	require.NoError(t, err, "%s", strings.Join(log, ";\n"))
 	after := Run(t, db, kind, o)
 	require.Equal(t, want, Rules(after), "after\n%s", strings.Join(log, ";\n"))
 	for i, f := range after.Findings {

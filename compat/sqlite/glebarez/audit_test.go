@@ -21,4 +21,6 @@ func TestAudit(t *testing.T) {
 	}
 	audittest.Defects(t, "sqlite", open)
 	audittest.Sound(t, "sqlite", open)
+	audittest.Careful(t, "sqlite", open)
+	audittest.Hanging(t, "sqlite", open)
 }

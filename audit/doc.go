@@ -1,0 +1,42 @@
+// Package audit finds the join tables of a database that can't be safe, whoever made
+// them, says what happens because of it, and gives the SQL that mends them.
+//
+// [Run] takes a *sql.DB and GORM's name of its database, and returns a [Report];
+// m2msafe.Audit has the models of an app in front of it, and "m2msafe audit" a command
+// line. It reads only, in a transaction of its own, by one connection: the catalogue
+// (pg_catalog, information_schema, sqlite_master and PRAGMAs), and of rows numbers alone,
+// where the catalogue leaves something open. No value of a row is in a report; the
+// predicate of a partial index is, as its maker wrote it. Predicates of soft deletion are
+// asked of the database, unless they run functions that are not its own.
+//
+// # What is a join table
+//
+// A table with two references whose pair is what it is for: by its unique key, by having
+// nothing else, or by a name. References are foreign keys, or columns that are called as
+// GORM, Django, Rails, Prisma, Ent, Sequelize and Hibernate call theirs. A unique key on
+// the pair and something else says that a pair may come again: such a table is none, unless
+// it is named, or known from models.
+//
+// # What a fix may do
+//
+// A fix deletes rows in three cases, and puts them into a table m2msafe_removed_… in the
+// same step, from which its undo brings them back: pairs that are stored more than once,
+// of which one living row stays; rows that point at nothing; rows with NULL in the pair.
+// Where that could be wrong it deletes none, and the story of the finding says why:
+//
+//   - a unique key, an exclusion constraint or a predicate speaks for pairs that come again;
+//   - the rows of a pair differ in what may be a state, a time span or an amount;
+//   - rows of other tables would go with them, by ON DELETE CASCADE, SET NULL or SET DEFAULT:
+//     of a pair the row stays that is referred to, and a link to nothing does;
+//   - most rows point at nothing, at an end that is known by its name alone;
+//   - it can't be told which rows are deleted softly, or other tables inherit from this one.
+//
+// Others write while a fix is applied. A pair that is stored twice between the removal and
+// the unique key has that key fail; a link to nothing, the foreign key. Nothing is lost by
+// it: audit again, and the new fix begins with what is left, an invalid index too. Apply
+// the statements of a fix in their order, by one connection, and by a client that stops at
+// the first error: in a transaction those between two that are [Statement.Solo], where the
+// database has DDL in transactions. On SQLite it is what keeps rows from being lost that
+// others write while a table is made anew. Tables of the schema that the audit's
+// connection works in have no schema in front: apply it by a connection that has the same.
+package audit

@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+const mysqlStrangers = `SELECT k.referenced_table_name, concat(k.table_schema, '.', k.table_name), max(r.delete_rule)
+FROM information_schema.key_column_usage AS k JOIN information_schema.referential_constraints AS r
+ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
+WHERE k.referenced_table_schema = database() AND k.table_schema <> database() GROUP BY 1, 2`
+
+const mysqlChecks = `SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints
+WHERE constraint_schema = database() AND level = 'Column'`
+
+// mysqlPartitions are the columns that partitions go by, or expressions of them.
+const mysqlPartitions = `SELECT DISTINCT table_name, concat(coalesce(partition_expression, ''), ' ', coalesce(subpartition_expression, ''))
+FROM information_schema.partitions WHERE table_schema = database() AND partition_name IS NOT NULL`
+
+// referrers asks other databases, which read does not: on MariaDB all of their tables are
+// opened for it. With it come a column's own checks there, which a MODIFY without them
+// drops; old servers don't tell which are.
+func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
+	if m.maria {
+		err := s.query(ctx, mysqlChecks, nil, func(rows *sql.Rows) error {
+			var table, column, clause string
+			err := rows.Scan(&table, &column, &clause)
+			if t := d.find(table); t != nil && t.column(column) != nil {
+				t.column(column).modify += " CHECK (" + clause + ")"
+			}
+			return err
+		})
+		if err != nil && !strings.Contains(err.Error(), "1054") {
+			return err
+		}
+	}
+	return s.query(ctx, mysqlStrangers, nil, func(rows *sql.Rows) error {
+		var name string
+		f := new(foreignKey)
+		err := rows.Scan(&name, &f.name, &f.onDelete)
+		for _, t := range d.tables {
+			if t.name == name {
+				t.strangers = append(t.strangers, f)
+			}
+		}
+		return err
+	})
+}
+
+func readPartition(rows *sql.Rows, tables map[string]*table) error {
+	var name, by string
+	err := rows.Scan(&name, &by)
+	if t := tables[name]; t != nil {
+		t.partition = t.mentioned(by)
+	}
+	return err
+}

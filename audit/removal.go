@@ -1,0 +1,194 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// removal is which rows of a table are to be removed: those that a condition of a row
+// "j" is true of, or all but one of a pair's.
+type removal struct {
+	where string
+	pair  []string
+	soft  *soft
+	why   string
+	mixed bool // the condition compares columns of different types
+	// secured says that policies can hide rows, of the table or of an end.
+	secured bool
+	// hung are foreign keys by which rows of other tables would go with the removed ones:
+	// a row that has such stays, and of a pair before others.
+	hung []*foreignKey
+	// against are foreign keys that the rows are in the way of.
+	against []*foreignKey
+}
+
+// lost are the actions of a foreign key by which the removal of a row is the loss of others.
+var lost = []string{"CASCADE", "SET NULL", "SET DEFAULT"}
+
+// needed says why no row of a join table is removed; "" if rows may be.
+func (a *audit) needed(j *join) string {
+	if j.t.heirs {
+		return "Other tables inherit from this one, and a statement of PostgreSQL's means their rows too: which rows go has to be written by hand."
+	}
+	for _, f := range j.t.strangers {
+		if slices.Contains(lost, f.onDelete) {
+			return fmt.Sprintf("Rows of %s refer to this table's ON DELETE %s, so they would be lost or changed with the rows that are removed: say first to which row they belong.", f.name, f.onDelete)
+		}
+	}
+	return a.database.unseen
+}
+
+// undecided says why nobody but the user can say which row of a pair stays; "" if one can.
+func (a *audit) undecided(j *join) string {
+	if j.keys.several != "" {
+		return j.keys.several
+	}
+	if j.soft != nil && j.soft.unclear {
+		return j.soft.unknown()
+	}
+	differ := j.facts.differ
+	if !j.facts.counted {
+		for _, c := range j.t.others(j.pair, j.soft) {
+			differ = append(differ, difference{c, 1})
+		}
+	}
+	for _, d := range differ {
+		if d.pairs > 0 && (repeats(d.column) || slices.ContainsFunc(words(d.column), func(w string) bool { return slices.Contains(states, w) })) {
+			return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", d.column)
+		}
+	}
+	return a.needed(j)
+}
+
+// states are words in the names of columns by which rows of one pair are a history.
+var states = []string{"status", "state", "active", "inactive", "enabled", "disabled", "archived", "revoked", "expires", "expired", "current",
+	"cancelled", "canceled", "approved", "accepted", "rejected", "confirmed", "pending", "suspended", "blocked", "banned", "left"}
+
+// remove takes rows of a join table away, if nothing goes with them that is not kept.
+func (a *audit) remove(j *join, r removal) change {
+	if why := a.needed(j); why != "" {
+		return cannot(why)
+	}
+	for _, f := range a.database.referrers(j.t) {
+		if slices.Contains(lost, f.onDelete) {
+			r.hung = append(r.hung, f)
+			r.why += ", but no row that a row of " + f.name + " refers to"
+		} else {
+			r.why += ", and fails where a row of " + f.name + " refers to one"
+		}
+	}
+	if hung := r.hangs(a.engine, "j"); hung != "" && r.where != "" {
+		r.where = "(" + r.where + ") AND NOT (" + hung + ")"
+	}
+	r.secured = r.secured || j.t.secured
+	return a.engine.remove(a.maker, j.t, r)
+}
+
+// removeDuplicates keeps one living row of each pair, where it can be known which.
+func (a *audit) removeDuplicates(j *join) change {
+	if why := a.undecided(j); why != "" {
+		return cannot(why)
+	}
+	return a.remove(j, removal{pair: j.pair, soft: j.soft, why: "keeps " + j.t.kept()})
+}
+
+// hangs is the condition that rows of other tables would go with a row, "" if none could.
+func (r removal) hangs(w writer, alias string) string {
+	parts := make([]string, len(r.hung))
+	for i, f := range r.hung {
+		same := make([]string, len(f.columns))
+		for n, c := range f.columns {
+			same[n] = "h." + w.quote(c) + " = " + alias + "." + w.quote(f.references[n])
+		}
+		parts[i] = "EXISTS (SELECT 1 FROM " + w.table(f.table) + " AS h WHERE " + strings.Join(same, " AND ") + ")"
+	}
+	return strings.Join(parts, " OR ")
+}
+
+// stays is that of a row "j" which is one of a pair's, with AND and NOT in front.
+func (r removal) stays(w writer) string {
+	if r.pair == nil || r.hung == nil {
+		return ""
+	}
+	return " AND NOT (" + r.hangs(w, "j") + ")"
+}
+
+// hungOn says of the rows of a join table that others refer to what a fix does with them.
+func (a *audit) hungOn(j *join) string {
+	var names []string
+	for _, f := range a.database.referrers(j.t) {
+		if slices.Contains(lost, f.onDelete) && !slices.Contains(names, f.name) {
+			names = append(names, f.name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return " No row goes that a row of " + quoted(names) + " refers to, for that would be lost or changed with it: where such are left, say first to which row they belong."
+}
+
+// referrers are the foreign keys that refer to a table; the name and the table are those
+// that have them.
+func (d *database) referrers(t *table) []*foreignKey {
+	all := slices.Clone(t.strangers)
+	for _, other := range d.tables {
+		for _, f := range other.foreign {
+			if f.table == t {
+				all = append(all, &foreignKey{name: other.full(), onDelete: f.onDelete, table: other, columns: f.columns, references: f.references})
+			}
+		}
+	}
+	return all
+}
+
+// birth are columns that say when a row was made.
+var birth = []string{"created_at", "created_on", "inserted_at", "created", "date_created", "created_date", "added_at", "joined_at"}
+
+// born is the table's column that does, "" if it has none.
+func (t *table) born() string {
+	for _, c := range t.columns {
+		if slices.Contains(birth, strings.Join(words(c.name), "_")) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// kept says which row of a pair stays.
+func (t *table) kept() string {
+	key := t.identity()
+	switch {
+	case t.born() != "":
+		return "the oldest row of each pair by " + t.born()
+	case len(key) == 1:
+		return "the row of each pair with the lowest " + key[0]
+	case key != nil:
+		return "the row of each pair with the lowest " + quoted(key)
+	}
+	return "the row of each pair that comes first in the table, for nothing says which is the oldest"
+}
+
+// extra is the condition of the rows that are too many, given what tells rows apart:
+// all of a pair's living rows but the one that stays. row is how the statement calls that.
+func (r removal) extra(w writer, t *table, row []string) string {
+	aliases := make([]string, len(row))
+	for i := range row {
+		aliases[i] = fmt.Sprintf("m2msafe_%d", i+1)
+	}
+	selected := make([]string, len(row))
+	for i, c := range row {
+		selected[i] = c + " AS " + aliases[i]
+	}
+	var order []string
+	if r.hung != nil {
+		order = append(order, "CASE WHEN "+r.hangs(w, "i")+" THEN 0 ELSE 1 END")
+	}
+	if c := t.born(); c != "" {
+		order = append(order, w.quote(c)+" IS NULL", w.quote(c))
+	}
+	order = append(order, row...)
+	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
+		", row_number() OVER (PARTITION BY " + names(w, "", r.pair) + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
+		w.table(t) + " AS i WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
+}
