@@ -31,8 +31,11 @@ import (
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if stopMariaDB != nil {
-		if err := stopMariaDB(); err != nil {
+	for _, stop := range []func() error{stopDjango, stopMariaDB} {
+		if stop == nil {
+			continue
+		}
+		if err := stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}

@@ -1,10 +1,7 @@
 package auditlab
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -43,33 +40,19 @@ const (
 	racePairs             = raceUsers * raceGroups
 )
 
-// django is a running process of lab.py's "race".
-type django struct {
-	in  io.WriteCloser
-	out *bufio.Scanner
-}
-
-func startDjango(t *testing.T, d *database) *django {
-	cmd := djangoCommand(t, d, "race")
-	in, err := cmd.StdinPipe()
+// racing has Django ready for rounds of a race on a database until the test ends.
+func racing(t *testing.T, d *database) *django {
+	p, err := theDjango()
 	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	cmd.Stderr = os.Stderr
-	require.NoError(t, cmd.Start())
-	p := &django{in, bufio.NewScanner(out)}
+	p.Lock()
+	p.begin(t, "race", d)
 	t.Cleanup(func() {
-		require.NoError(t, in.Close())
-		require.NoError(t, cmd.Wait())
+		defer p.Unlock()
+		_, err := p.in.Write([]byte("\n"))
+		require.NoError(t, err)
+		p.end(t)
 	})
 	return p
-}
-
-func (p *django) answer(t testing.TB) (counts map[string]int) {
-	t.Helper()
-	require.True(t, p.out.Scan(), "Django has ended: %v", p.out.Err())
-	require.NoError(t, json.Unmarshal(p.out.Bytes(), &counts), p.out.Text())
-	return counts
 }
 
 // shuffled are all pairs, in an order of its own for each writer.
@@ -90,7 +73,7 @@ func TestWithDjango(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
 			require.NoError(t, db.Use(m2msafe.New()))
-			p := startDjango(t, d)
+			p := racing(t, d)
 			for _, how := range []string{"add", "look then insert", "get_or_create"} {
 				t.Run(how, func(t *testing.T) {
 					raised := map[string]int{}
@@ -115,7 +98,7 @@ func TestWithDjangoStock(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
-			p := startDjango(t, d)
+			p := racing(t, d)
 			for _, how := range []string{"add", "look then insert", "get_or_create"} {
 				raised, failed := map[string]int{}, map[string]int{}
 				for range raceRounds {
@@ -150,17 +133,18 @@ func race(t *testing.T, d *database, p *django, db *gorm.DB, how string, raised 
 	for i := range theirs {
 		theirs[i] = shuffled()
 	}
-	require.NoError(t, json.NewEncoder(p.in).Encode(map[string]any{"how": how, "together": 3, "pairs": theirs}))
-	p.answer(t)
-	_, err := p.in.Write([]byte("go\n"))
-	require.NoError(t, err)
+	p.say(t, map[string]any{"how": how, "together": 3, "pairs": theirs})
+	p.hear(t, &struct{}{}) // they are connected
+	p.say(t, "go")
 	var errs [raceWriters][]error
 	var wg sync.WaitGroup
 	for i := range raceWriters {
 		wg.Go(func() { errs[i] = app(db, shuffled()) })
 	}
 	wg.Wait()
-	for what, n := range p.answer(t) {
+	var theirErrors map[string]int
+	p.hear(t, &theirErrors)
+	for what, n := range theirErrors {
 		require.NotContains(t, what, "not retried")
 		raised[what] += n
 	}
