@@ -89,7 +89,7 @@ var server = sync.OnceValues(func() (*mariadb.Server, error) {
 	if out, err := install("mariadb"); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	s, err := mariadb.Start(context.Background())
+	s, err := mariadb.Start(context.Background(), "--innodb-flush-method=nosync", "--skip-innodb-doublewrite")
 	if err == nil {
 		stopMariaDB = s.Stop
 	}
@@ -133,7 +133,7 @@ func newMariaDB(t testing.TB) *database {
 
 func newSQLite(t testing.TB) *database {
 	path := filepath.Join(t.TempDir(), "lab.db")
-	pool, err := sql.Open("sqlite3", path+"?_foreign_keys=on&_busy_timeout=5000")
+	pool, err := sql.Open("sqlite3", path+"?_foreign_keys=on&_busy_timeout=5000&_synchronous=off")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, pool.Close()) })
 	return &database{

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/audit"
@@ -80,10 +81,28 @@ func (d *database) shown(t testing.TB, table string) []string {
 // rows are those of a table, a text each.
 func (d *database) rows(t testing.TB, table string) (all []string) {
 	t.Helper()
-	rows, err := d.pool.QueryContext(t.Context(), "SELECT * FROM "+d.quote(table))
-	require.NoError(t, err)
+	columns, rows := d.query(t, "SELECT * FROM "+d.quote(table))
+	for _, values := range rows {
+		row := map[string]string{} // columns have no order either
+		for i, name := range columns {
+			row[name] = values[i]
+		}
+		all = append(all, fmt.Sprint(table, row))
+	}
+	return all
+}
+
+// query gives what a query does, as texts.
+func (d *database) query(t testing.TB, query string) (columns []string, found [][]string) {
+	t.Helper()
+	var args []any
+	if d.kind == "postgres" { // a fix may have changed the types in the meantime
+		args = []any{pgx.QueryExecModeDescribeExec}
+	}
+	rows, err := d.pool.QueryContext(t.Context(), query, args...)
+	require.NoError(t, err, query)
 	defer rows.Close()
-	columns, err := rows.Columns()
+	columns, err = rows.Columns()
 	require.NoError(t, err)
 	for rows.Next() {
 		values, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
@@ -91,14 +110,16 @@ func (d *database) rows(t testing.TB, table string) (all []string) {
 			into[i] = &values[i]
 		}
 		require.NoError(t, rows.Scan(into...))
-		row := map[string]sql.NullString{} // columns have no order either
-		for i, name := range columns {
-			row[name] = values[i]
+		row := make([]string, len(columns))
+		for i, v := range values {
+			if row[i] = "NULL"; v.Valid {
+				row[i] = v.String
+			}
 		}
-		all = append(all, fmt.Sprint(table, row))
+		found = append(found, row)
 	}
 	require.NoError(t, rows.Err())
-	return all
+	return columns, found
 }
 
 // takeBack applies what takes findings' fixes back, in which each has one if it has the other.
@@ -108,4 +129,38 @@ func (d *database) takeBack(t testing.TB, mended []audit.Finding) {
 		require.Equal(t, f.Fix == nil, f.Undo == nil, describe([]audit.Finding{f}))
 		d.apply(t, f.Undo)
 	}
+}
+
+// links are the pairs that a join table holds for its app, and of each what tells its
+// oldest row from others: when it was made, then its number.
+func (d *database) links(t testing.TB, j join) map[string]string {
+	t.Helper()
+	var made, number []string
+	where := ""
+	for _, c := range d.columns(t, j.table) {
+		switch strings.ToLower(strings.ReplaceAll(c.name, "_", "")) {
+		case "createdat":
+			made = append(made, "x."+d.quote(c.name))
+		case "id":
+			number = append(number, "x."+d.quote(c.name))
+		case "deletedat":
+			where = " AND x." + d.quote(c.name) + " IS NULL"
+		}
+	}
+	var pair []string
+	for _, e := range j.ends {
+		pair = append(pair, "x."+d.quote(e.column))
+		where += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM %s AS e WHERE e.%s = x.%s)", d.quote(e.table), d.quote(e.key), d.quote(e.column))
+	}
+	selected := strings.Join(slices.Concat(pair, made, number), ", ")
+	_, rows := d.query(t, fmt.Sprintf("SELECT %s FROM %s AS x WHERE 1 = 1%s ORDER BY %s", selected, d.quote(j.table), where,
+		strings.Join(slices.Concat(made, number, pair), ", ")))
+	found := map[string]string{}
+	for _, row := range rows {
+		link := row[0] + " " + row[1]
+		if _, there := found[link]; !there {
+			found[link] = strings.Join(row[2:], " ")
+		}
+	}
+	return found
 }

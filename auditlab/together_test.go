@@ -35,10 +35,12 @@ func (DjangoGroup) TableName() string { return "auth_group" }
 
 const (
 	raceUsers, raceGroups = 4, 15
-	raceRounds            = 10
 	raceWriters           = 4 // on each side
 	racePairs             = raceUsers * raceGroups
 )
+
+// raceRounds are how often each way is run.
+var raceRounds = map[bool]int{false: 3, true: 10}[allDefects]
 
 // racing has Django ready for rounds of a race on a database until the test ends.
 func racing(t *testing.T, d *database) *django {
