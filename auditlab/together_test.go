@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,9 +36,13 @@ func (DjangoGroup) TableName() string { return "auth_group" }
 
 const (
 	raceUsers, raceGroups = 4, 15
-	raceWriters           = 4 // on each side
+	raceWriters           = 4  // on each side
+	raceTogether          = 10 // pairs in a transaction of Django's, and at most in one Append
 	racePairs             = raceUsers * raceGroups
 )
+
+// ways are those of lab.py.
+var ways = []string{"add", "look then insert", "get_or_create"}
 
 // raceRounds are how often each way is run.
 var raceRounds = map[bool]int{false: 3, true: 10}[allDefects]
@@ -48,6 +53,7 @@ func racing(t *testing.T, d *database) *django {
 	require.NoError(t, err)
 	p.Lock()
 	p.begin(t, "race", d)
+	p.end(t) // it is ready: lines that came sooner would be read twice
 	t.Cleanup(func() {
 		defer p.Unlock()
 		_, err := p.in.Write([]byte("\n"))
@@ -70,13 +76,13 @@ func shuffled() [][2]int {
 // auth_user_groups at the same time. Django's side tries again where it fails; the Go side
 // must not fail at all.
 func TestWithDjango(t *testing.T) {
-	for _, kind := range []string{"postgres", "mysql"} {
+	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
 			require.NoError(t, db.Use(m2msafe.New()))
 			p := racing(t, d)
-			for _, how := range []string{"add", "look then insert", "get_or_create"} {
+			for _, how := range ways {
 				t.Run(how, func(t *testing.T) {
 					raised := map[string]int{}
 					for range raceRounds {
@@ -91,25 +97,43 @@ func TestWithDjango(t *testing.T) {
 }
 
 // TestWithDjangoStock counts how often stock GORM fails in the same place. It appends by
-// keys alone: by a stored name it always fails.
+// keys alone: by a stored name it always fails. Of 20 runs, with three rounds of each way in
+// each, it failed in 20 on PostgreSQL 15.18 (in 102 of 180 rounds), in 20 on MariaDB 10.11.19
+// (in all rounds), with deadlocks, and in none on SQLite, whose one writer can't have any:
+//
+//	M2MSAFE_STOCK=1 go test -run WithDjangoStock -v .
 func TestWithDjangoStock(t *testing.T) {
 	if os.Getenv("M2MSAFE_STOCK") == "" {
 		t.Skip("M2MSAFE_STOCK=1 counts how stock GORM fails; nothing is promised of it")
 	}
-	for _, kind := range []string{"postgres", "mysql"} {
+	const runs = 20
+	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
 			p := racing(t, d)
-			for _, how := range []string{"add", "look then insert", "get_or_create"} {
-				raised, failed := map[string]int{}, map[string]int{}
-				for range raceRounds {
-					for _, err := range race(t, d, p, db, how, raised, appendByKey) {
-						failed[err.Error()]++
+			var failedRuns, failedRounds int
+			raised, failed := map[string]int{}, map[string]int{}
+			for range runs {
+				before := failedRounds
+				for _, how := range ways {
+					for range raceRounds {
+						errs := race(t, d, p, db, how, raised, appendByKey)
+						if len(errs) > 0 {
+							failedRounds++
+						}
+						for _, err := range errs {
+							first, _, _ := strings.Cut(err.Error(), ";") // of several in one error
+							failed[first]++
+						}
 					}
 				}
-				t.Logf("%s: stock GORM failed %v; Django's side raised %v", how, failed, raised)
+				if failedRounds > before {
+					failedRuns++
+				}
 			}
+			t.Logf("stock GORM failed in %d of %d runs, %d of %d rounds: %v; Django's side raised %v",
+				failedRuns, runs, failedRounds, runs*len(ways)*raceRounds, failed, raised)
 		})
 	}
 }
@@ -135,7 +159,7 @@ func race(t *testing.T, d *database, p *django, db *gorm.DB, how string, raised 
 	for i := range theirs {
 		theirs[i] = shuffled()
 	}
-	p.say(t, map[string]any{"how": how, "together": 3, "pairs": theirs})
+	p.say(t, map[string]any{"how": how, "together": raceTogether, "pairs": theirs})
 	p.hear(t, &struct{}{}) // they are connected
 	p.say(t, "go")
 	var errs [raceWriters][]error
@@ -177,7 +201,7 @@ func appendAll(db *gorm.DB, pairs [][2]int, target func(i, group int) *DjangoGro
 	for i, pair := range pairs {
 		user := pair[0]
 		groups[user] = append(groups[user], target(i, pair[1]))
-		if len(groups[user]) > i%5 { // up to five at once
+		if len(groups[user]) > i%raceTogether {
 			errs = appendTo(db, user, groups, errs)
 		}
 	}

@@ -9,6 +9,7 @@ of one database is known of another.
 
 import json
 import os
+import random
 import sys
 import threading
 import time
@@ -96,7 +97,7 @@ class Writer(threading.Thread):
             self.start_together.wait()
             for chunk in self.chunks:
                 while not self.done(chunk):
-                    pass
+                    time.sleep(random.uniform(0.001, 0.01))
         except Exception as e:  # which the other side has to hear of
             self.count("not retried: %r" % e)
         finally:
@@ -139,12 +140,13 @@ def get_or_create(user, group):
 
 
 def race():
-    """Reads rounds, {"how": ..., "together": n, "pairs": [[[user, group], ...], ...]} on a line each, with
+    """Says {}, and reads rounds, {"how": ..., "together": n, "pairs": [[[user, group], ...], ...]} on a line each, with
     a list for each thread, until there is an empty line. Says {} when all threads are
     connected, begins with the next line, and answers with what was raised."""
     from django.contrib.auth.models import User
 
     ways = {"add": add, "look then insert": look_then_insert, "get_or_create": get_or_create}
+    answer({})
     for line in iter(sys.stdin.readline, "\n"):
         job = json.loads(line)
         start = threading.Barrier(len(job["pairs"]) + 1, timeout=60)
