@@ -26,6 +26,15 @@ func TestPlantedDefects(t *testing.T) {
 	})
 }
 
+// TestOldestRowStays plants pairs that are stored twice where rows say when they were made:
+// those that were inserted last say that they are the oldest.
+func TestOldestRowStays(t *testing.T) {
+	i := slices.IndexFunc(defects, func(f defect) bool { return f.name == "no key on the pair, and pairs stored twice" })
+	onMakers(t, func(t *testing.T, kind string, m *maker) {
+		testDefects(t, m.database(t, kind), m, []planted{{m.joins[0], &defects[i]}})
+	}, "sequelize")
+}
+
 // TestEveryRuleIsPlanted sees that on each kind of database each defect is planted somewhere,
 // and by that each rule of the audit, but for those that can't be true there.
 func TestEveryRuleIsPlanted(t *testing.T) {
@@ -167,6 +176,7 @@ func testDefects(t *testing.T, d *database, m *maker, batch []planted) {
 	for i, p := range batch {
 		require.NotEmpty(t, links[i])
 		require.Equal(t, links[i], d.links(t, p.join), "%s has its links, and of each the oldest row\n%s", p.table, describe(mended))
+		require.LessOrEqual(t, len(d.pairKeys(t, p.join)), 1, "%s has a key that is no use any more\n%s", p.table, describe(mended))
 	}
 	d.takeBack(t, mended)
 	require.Equal(t, before, d.state(t), "undone:\n%s", describe(mended))
