@@ -71,6 +71,10 @@ demo: ## Run the demonstration: stock GORM and the plugin side by side (ARGS="--
 audit-page: ## Look at the audit's page in a headless Chromium, and take the pictures of docs/audit anew (needs chromium-headless-shell and PostgreSQL)
 	@cd cmd/m2msafe && M2MSAFE_AUDIT_PICTURES="$(CURDIR)/docs/audit" go test -count=1 -v -run 'TestPicturesForTheDocs|TestPageInABrowser' ./internal/auditcmd
 
+.PHONY: audit-schemas
+audit-schemas: ## Plant every defect in the tables of every framework and mend it, on three engines; "make test" plants each in some (installs Django and MariaDB as root)
+	@cd auditlab && M2MSAFE_SCHEMAS=all go test -count=1 -timeout=30m -v ./...
+
 .PHONY: bench
 bench: ## Measure the plugin against stock GORM, a hand-written statement, ent and bun, and write docs/benchmarks.md (ARGS="--quick" for a smoke test that writes nothing)
 	@cd bench && go run . $(ARGS)

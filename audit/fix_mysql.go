@@ -211,6 +211,10 @@ func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
 		add = append([]string{"ADD INDEX " + index + " (" + names(m, "", e.columns) + ")"}, add...)
 		drop = append(drop, "DROP INDEX "+index)
 	}
+	if i := slices.IndexFunc(t.indexes, func(x *index) bool { return !x.unique && slices.Equal(x.columns, e.columns) }); m.maria && i >= 0 {
+		// MariaDB made it for a foreign key that is gone, perhaps: then the new one's takes its place.
+		drop = append(drop, "DROP INDEX IF EXISTS "+name, "ADD INDEX IF NOT EXISTS "+m.quote(t.indexes[i].name)+" ("+names(m, "", e.columns)+")")
+	}
 	return change{
 		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew; if it fails, links to nothing were made meanwhile: audit again"+deletes(action), add...)},
 		undo: []Statement{m.alter(t, "takes the foreign key away", drop...)},

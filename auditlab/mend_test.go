@@ -64,25 +64,18 @@ func (d *database) apply(t testing.TB, statements []audit.Statement) {
 	commit()
 }
 
-// rounds are how often an audit may find something that only shows once something else is
-// mended.
-const rounds = 3
-
-// mend applies all fixes until an audit finds nothing, and returns what it has mended.
-func (d *database) mend(t testing.TB) (mended []audit.Finding) {
+// mend applies all fixes of an audit, after which another finds nothing, and returns what
+// it has mended.
+func (d *database) mend(t testing.TB) []audit.Finding {
 	t.Helper()
-	for range rounds {
-		report := d.audit(t, audit.Options{})
-		if len(report.Findings) == 0 {
-			return mended
-		}
-		for _, f := range report.Findings {
-			d.apply(t, f.Fix)
-		}
-		mended = append(mended, report.Findings...)
+	found := d.audit(t, audit.Options{}).Findings
+	for _, f := range found {
+		d.apply(t, f.Fix)
 	}
-	d.requireClean(t, fmt.Sprintf("still there after %d rounds of\n%s", rounds, describe(mended)))
-	return mended
+	if len(found) > 0 {
+		d.requireClean(t, "after\n"+describe(found))
+	}
+	return found
 }
 
 // describe is what a failing test shows of findings.

@@ -11,13 +11,20 @@ import (
 // What a careless migration does to a join table, in SQL. SQLite can alter hardly anything:
 // there the table is made anew, see rebuild.
 
+// pairKeys are the names of the unique keys on exactly the pair, whichever rows they are of.
+func (d *database) pairKeys(t testing.TB, j join) []string {
+	t.Helper()
+	query := map[string]string{"postgres": pgKeys, "mysql": mysqlKeys, "sqlite": sqliteKeys}[d.kind]
+	return d.strings(t, query, j.table, j.ends[0].column, j.ends[1].column)
+}
+
 // dropPairKeys drops each unique key that is on the pair.
 func (d *database) dropPairKeys(t testing.TB, j join) {
 	t.Helper()
 	a, b := j.ends[0].column, j.ends[1].column
 	switch d.kind {
 	case "postgres":
-		for _, key := range d.strings(t, pgKeys, j.table, a, b) {
+		for _, key := range d.pairKeys(t, j) {
 			if d.count(t, "pg_constraint WHERE connamespace = current_schema()::regnamespace AND conname = '"+key+"'") > 0 {
 				d.exec(t, fmt.Sprintf("ALTER TABLE %q DROP CONSTRAINT %q", j.table, key))
 			} else {
@@ -25,7 +32,7 @@ func (d *database) dropPairKeys(t testing.TB, j join) {
 			}
 		}
 	case "mysql":
-		for _, key := range d.strings(t, mysqlKeys, j.table, a, b) {
+		for _, key := range d.pairKeys(t, j) {
 			drop := "INDEX " + d.quote(key)
 			if key == "PRIMARY" {
 				drop = "PRIMARY KEY"
@@ -35,7 +42,7 @@ func (d *database) dropPairKeys(t testing.TB, j join) {
 		}
 	case "sqlite":
 		d.rebuild(t, j.table, func(s *shape) { s.drop(a, b) })
-		for _, key := range d.strings(t, sqliteKeys, j.table, a, b) {
+		for _, key := range d.pairKeys(t, j) {
 			d.exec(t, fmt.Sprintf("DROP INDEX %q", key))
 		}
 	}
@@ -49,7 +56,7 @@ AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid
   = (SELECT array_agg(n ORDER BY n) FROM unnest(ARRAY[$2::name, $3::name]) AS n)`
 	mysqlKeys = `SELECT index_name FROM information_schema.statistics
 WHERE table_schema = database() AND table_name = ? AND non_unique = 0 GROUP BY index_name HAVING count(*) = 2 AND sum(column_name IN (?, ?)) = 2`
-	sqliteKeys = `SELECT l.name FROM pragma_index_list(?) AS l WHERE l."unique" AND l.origin = 'c'
+	sqliteKeys = `SELECT l.name FROM pragma_index_list(?) AS l WHERE l."unique"
 AND (SELECT count(*) FROM pragma_index_info(l.name)) = 2
 AND (SELECT count(*) FROM pragma_index_info(l.name) AS i WHERE i.name IN (?, ?)) = 2`
 )

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -48,8 +49,8 @@ func (c column) value(n int) string {
 	}{
 		{[]string{"bool", "tinyint"}, "'0'"},
 		{[]string{"int", "serial", "numeric"}, fmt.Sprint(1 + n%5)}, // it may be a foreign key
-
-		{[]string{"time", "date"}, "'2026-01-02 03:04:05'"},
+		// What is written later says that it is older.
+		{[]string{"time", "date"}, time.Date(2026, 1, 2, 3, 4, -n, 0, time.UTC).Format("'2006-01-02 15:04:05'")},
 		{[]string{"char", "text"}, fmt.Sprintf("'x%d'", n)},
 	} {
 		if slices.ContainsFunc(of.types, func(t string) bool { return strings.Contains(typ, t) }) {

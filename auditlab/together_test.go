@@ -1,13 +1,11 @@
 package auditlab
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,38 +36,31 @@ func (DjangoGroup) TableName() string { return "auth_group" }
 
 const (
 	raceUsers, raceGroups = 4, 15
-	raceRounds            = 10
-	raceWriters           = 4 // on each side
+	raceWriters           = 4  // on each side
+	raceTogether          = 10 // pairs in a transaction of Django's, and at most in one Append
 	racePairs             = raceUsers * raceGroups
 )
 
-// django is a running process of lab.py's "race".
-type django struct {
-	in  io.WriteCloser
-	out *bufio.Scanner
-}
+// ways are those of lab.py.
+var ways = []string{"add", "look then insert", "get_or_create"}
 
-func startDjango(t *testing.T, d *database) *django {
-	cmd := djangoCommand(t, d, "race")
-	in, err := cmd.StdinPipe()
+// raceRounds are how often each way is run.
+var raceRounds = map[bool]int{false: 3, true: 10}[allDefects]
+
+// racing has Django ready for rounds of a race on a database until the test ends.
+func racing(t *testing.T, d *database) *django {
+	p, err := theDjango()
 	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	cmd.Stderr = os.Stderr
-	require.NoError(t, cmd.Start())
-	p := &django{in, bufio.NewScanner(out)}
+	p.Lock()
+	p.begin(t, "race", d)
+	p.end(t) // it is ready: lines that came sooner would be read twice
 	t.Cleanup(func() {
-		require.NoError(t, in.Close())
-		require.NoError(t, cmd.Wait())
+		defer p.Unlock()
+		_, err := p.in.Write([]byte("\n"))
+		require.NoError(t, err)
+		p.end(t)
 	})
 	return p
-}
-
-func (p *django) answer(t testing.TB) (counts map[string]int) {
-	t.Helper()
-	require.True(t, p.out.Scan(), "Django has ended: %v", p.out.Err())
-	require.NoError(t, json.Unmarshal(p.out.Bytes(), &counts), p.out.Text())
-	return counts
 }
 
 // shuffled are all pairs, in an order of its own for each writer.
@@ -85,13 +76,13 @@ func shuffled() [][2]int {
 // auth_user_groups at the same time. Django's side tries again where it fails; the Go side
 // must not fail at all.
 func TestWithDjango(t *testing.T) {
-	for _, kind := range []string{"postgres", "mysql"} {
+	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
 			require.NoError(t, db.Use(m2msafe.New()))
-			p := startDjango(t, d)
-			for _, how := range []string{"add", "look then insert", "get_or_create"} {
+			p := racing(t, d)
+			for _, how := range ways {
 				t.Run(how, func(t *testing.T) {
 					raised := map[string]int{}
 					for range raceRounds {
@@ -106,25 +97,43 @@ func TestWithDjango(t *testing.T) {
 }
 
 // TestWithDjangoStock counts how often stock GORM fails in the same place. It appends by
-// keys alone: by a stored name it always fails.
+// keys alone: by a stored name it always fails. Of 20 runs, with three rounds of each way in
+// each, it failed in 20 on PostgreSQL 15.18 (in 102 of 180 rounds), in 20 on MariaDB 10.11.19
+// (in all rounds), with deadlocks, and in none on SQLite, whose one writer can't have any:
+//
+//	M2MSAFE_STOCK=1 go test -run WithDjangoStock -v .
 func TestWithDjangoStock(t *testing.T) {
 	if os.Getenv("M2MSAFE_STOCK") == "" {
 		t.Skip("M2MSAFE_STOCK=1 counts how stock GORM fails; nothing is promised of it")
 	}
-	for _, kind := range []string{"postgres", "mysql"} {
+	const runs = 20
+	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			d := engines[kind](t)
 			db := prepareRace(t, d)
-			p := startDjango(t, d)
-			for _, how := range []string{"add", "look then insert", "get_or_create"} {
-				raised, failed := map[string]int{}, map[string]int{}
-				for range raceRounds {
-					for _, err := range race(t, d, p, db, how, raised, appendByKey) {
-						failed[err.Error()]++
+			p := racing(t, d)
+			var failedRuns, failedRounds int
+			raised, failed := map[string]int{}, map[string]int{}
+			for range runs {
+				before := failedRounds
+				for _, how := range ways {
+					for range raceRounds {
+						errs := race(t, d, p, db, how, raised, appendByKey)
+						if len(errs) > 0 {
+							failedRounds++
+						}
+						for _, err := range errs {
+							first, _, _ := strings.Cut(err.Error(), ";") // of several in one error
+							failed[first]++
+						}
 					}
 				}
-				t.Logf("%s: stock GORM failed %v; Django's side raised %v", how, failed, raised)
+				if failedRounds > before {
+					failedRuns++
+				}
 			}
+			t.Logf("stock GORM failed in %d of %d runs, %d of %d rounds: %v; Django's side raised %v",
+				failedRuns, runs, failedRounds, runs*len(ways)*raceRounds, failed, raised)
 		})
 	}
 }
@@ -150,17 +159,18 @@ func race(t *testing.T, d *database, p *django, db *gorm.DB, how string, raised 
 	for i := range theirs {
 		theirs[i] = shuffled()
 	}
-	require.NoError(t, json.NewEncoder(p.in).Encode(map[string]any{"how": how, "together": 3, "pairs": theirs}))
-	p.answer(t)
-	_, err := p.in.Write([]byte("go\n"))
-	require.NoError(t, err)
+	p.say(t, map[string]any{"how": how, "together": raceTogether, "pairs": theirs})
+	p.hear(t, &struct{}{}) // they are connected
+	p.say(t, "go")
 	var errs [raceWriters][]error
 	var wg sync.WaitGroup
 	for i := range raceWriters {
 		wg.Go(func() { errs[i] = app(db, shuffled()) })
 	}
 	wg.Wait()
-	for what, n := range p.answer(t) {
+	var theirErrors map[string]int
+	p.hear(t, &theirErrors)
+	for what, n := range theirErrors {
 		require.NotContains(t, what, "not retried")
 		raised[what] += n
 	}
@@ -191,7 +201,7 @@ func appendAll(db *gorm.DB, pairs [][2]int, target func(i, group int) *DjangoGro
 	for i, pair := range pairs {
 		user := pair[0]
 		groups[user] = append(groups[user], target(i, pair[1]))
-		if len(groups[user]) > i%5 { // up to five at once
+		if len(groups[user]) > i%raceTogether {
 			errs = appendTo(db, user, groups, errs)
 		}
 	}

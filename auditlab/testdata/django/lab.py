@@ -1,21 +1,26 @@
-"""A Django project with one app: python3 lab.py COMMAND.
+"""A Django project with one app, which reads jobs from its standard input, one on a line:
 
-The database stands in LAB_DATABASE, as JSON for Django's DATABASES. Commands of its own
-are "smoke" and "race"; all others are Django's.
+    {"do": "migrate" | "smoke" | "race", "database": what stands in Django's DATABASES}
+
+and answers each with a line: {} once it is done, {"error": a traceback} if it failed. Each job
+has a process of its own, forked once Django and the migrations are loaded, so that nothing
+of one database is known of another.
 """
 
 import json
 import os
+import random
 import sys
 import threading
 import time
+import traceback
 
 import django
 from django.conf import settings
-from django.core.management import execute_from_command_line
 
+database = {}
 settings.configure(
-    DATABASES={"default": json.loads(os.environ["LAB_DATABASE"])},
+    DATABASES={"default": database},
     # What "startproject" puts there, as far as it has tables.
     INSTALLED_APPS=[
         "django.contrib.admin",
@@ -30,6 +35,12 @@ settings.configure(
     USE_TZ=True,
     SILENCED_SYSTEM_CHECKS=["admin.E403", "admin.E404", "admin.E405", "admin.E406", "admin.E408", "admin.E409", "admin.E410"],
 )
+
+
+def migrate():
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
 
 
 def smoke():
@@ -86,7 +97,7 @@ class Writer(threading.Thread):
             self.start_together.wait()
             for chunk in self.chunks:
                 while not self.done(chunk):
-                    pass
+                    time.sleep(random.uniform(0.001, 0.01))
         except Exception as e:  # which the other side has to hear of
             self.count("not retried: %r" % e)
         finally:
@@ -129,13 +140,14 @@ def get_or_create(user, group):
 
 
 def race():
-    """Reads jobs, {"how": ..., "together": n, "pairs": [[[user, group], ...], ...]} on a line each, with
-    a list for each thread. Says {} when all threads are connected, begins with the next
-    line, and answers with what was raised."""
+    """Says {}, and reads rounds, {"how": ..., "together": n, "pairs": [[[user, group], ...], ...]} on a line each, with
+    a list for each thread, until there is an empty line. Says {} when all threads are
+    connected, begins with the next line, and answers with what was raised."""
     from django.contrib.auth.models import User
 
     ways = {"add": add, "look then insert": look_then_insert, "get_or_create": get_or_create}
-    for line in sys.stdin:
+    answer({})
+    for line in iter(sys.stdin.readline, "\n"):
         job = json.loads(line)
         start = threading.Barrier(len(job["pairs"]) + 1, timeout=60)
         writers = [
@@ -146,7 +158,7 @@ def race():
             writer.start()
         while start.n_waiting < len(writers):
             time.sleep(0.001)
-        print(json.dumps({}), flush=True)
+        answer({})
         sys.stdin.readline()
         start.wait()
         total = {}
@@ -154,13 +166,35 @@ def race():
             writer.join()
             for what, n in writer.seen.items():
                 total[what] = total.get(what, 0) + n
-        print(json.dumps(total), flush=True)
+        answer(total)
+
+
+def answer(what):
+    print(json.dumps(what), flush=True)
+
+
+def serve():
+    """Reads jobs until its input ends."""
+    django.setup()
+    from django.db import connections
+    from django.db.migrations.loader import MigrationLoader
+
+    MigrationLoader(None)  # imports what each job would
+    for line in iter(sys.stdin.readline, ""):
+        job = json.loads(line)
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            continue
+        try:
+            database.update(job["database"])
+            connections["default"] = connections.create_connection("default")
+            {"migrate": migrate, "smoke": smoke, "race": race}[job["do"]]()
+            answer({})
+        except BaseException:
+            answer({"error": traceback.format_exc()})
+        os._exit(0)
 
 
 if __name__ == "__main__":
-    commands = {"smoke": smoke, "race": race}
-    if sys.argv[1] in commands:
-        django.setup()
-        commands[sys.argv[1]]()
-    else:
-        execute_from_command_line(sys.argv)
+    serve()
