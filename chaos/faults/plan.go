@@ -27,7 +27,7 @@ const (
 
 // spare are the faults in a hundred that are planned beyond Config.Faults: a call may
 // have failed by another fault before it comes to its own.
-const spare = 30
+const spare = 50
 
 // timed is a fault that comes when a number of calls has begun.
 type timed struct {
