@@ -73,10 +73,12 @@ func (a *audit) remove(j *join, r removal) change {
 	for _, f := range a.database.referrers(j.t) {
 		if slices.Contains(lost, f.onDelete) {
 			r.hung = append(r.hung, f)
-			r.why += ", but no row that a row of " + f.name + " refers to"
 		} else {
 			r.why += ", and fails where a row of " + f.name + " refers to one"
 		}
+	}
+	if hung := a.hung(j); hung != nil && r.pair == nil { // else kept has said it
+		r.why += ", but no row that a row of " + either(hung) + " refers to"
 	}
 	if hung := r.hangs(a.engine, "j"); hung != "" && r.where != "" {
 		r.where = "(" + r.where + ") AND NOT (" + hung + ")"
@@ -90,7 +92,7 @@ func (a *audit) removeDuplicates(j *join) change {
 	if why := a.undecided(j); why != "" {
 		return cannot(why)
 	}
-	return a.remove(j, removal{pair: j.pair, soft: j.soft, why: "keeps " + j.t.kept()})
+	return a.remove(j, removal{pair: j.pair, soft: j.soft, why: "keeps " + a.kept(j)})
 }
 
 // hangs is the condition that rows of other tables would go with a row, "" if none could.
@@ -114,19 +116,28 @@ func (r removal) stays(w writer) string {
 	return " AND NOT (" + r.hangs(w, "j") + ")"
 }
 
-// hungOn says of the rows of a join table that others refer to what a fix does with them.
-func (a *audit) hungOn(j *join) string {
+// hung are the tables whose rows would be lost or changed with a join table's.
+func (a *audit) hung(j *join) []string {
 	var names []string
 	for _, f := range a.database.referrers(j.t) {
 		if slices.Contains(lost, f.onDelete) && !slices.Contains(names, f.name) {
 			names = append(names, f.name)
 		}
 	}
-	if names == nil {
+	return names
+}
+
+// hungOn says of the rows of a join table that others refer to what a fix does with them.
+func (a *audit) hungOn(j *join) string {
+	hung := a.hung(j)
+	if hung == nil {
 		return ""
 	}
-	return " No row goes that a row of " + quoted(names) + " refers to, for that would be lost or changed with it: where such are left, say first to which row they belong."
+	return " No row goes that a row of " + either(hung) + " refers to, for that would be lost or changed with it: where such are left, say first to which row they belong."
 }
+
+// either is one of several names.
+func either(names []string) string { return strings.Join(names, " or ") }
 
 // referrers are the foreign keys that refer to a table; the name and the table are those
 // that have them.
@@ -156,17 +167,18 @@ func (t *table) born() string {
 }
 
 // kept says which row of a pair stays.
-func (t *table) kept() string {
-	key := t.identity()
+func (a *audit) kept(j *join) string {
+	key, first := j.t.identity(), "the one that comes first in the table, for nothing says which is the oldest"
 	switch {
-	case t.born() != "":
-		return "the oldest row of each pair by " + t.born()
-	case len(key) == 1:
-		return "the row of each pair with the lowest " + key[0]
+	case j.t.born() != "":
+		first = "the oldest by " + j.t.born()
 	case key != nil:
-		return "the row of each pair with the lowest " + quoted(key)
+		first = "the one with the lowest " + quoted(key)
 	}
-	return "the row of each pair that comes first in the table, for nothing says which is the oldest"
+	if hung := a.hung(j); hung != nil {
+		return "of the rows of each pair what a row of " + either(hung) + " refers to, or else " + first
+	}
+	return "of the rows of each pair " + first
 }
 
 // extra is the condition of the rows that are too many, given what tells rows apart:

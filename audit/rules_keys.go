@@ -22,7 +22,7 @@ func (a *audit) duplicates(j *join) []found {
 		f.Story += fmt.Sprintf(" Rows of %s differ in %s.", counted(pairs, "pair", "pairs"), quoted(columns))
 	}
 	if a.undecided(j) == "" {
-		f.Story += " The fix keeps " + j.t.kept() + " with what it says, and puts the others into a table of their own." + a.hungOn(j)
+		f.Story += " The fix keeps " + a.kept(j) + " with what it says, and puts the others into a table of their own." + a.hungOn(j)
 	}
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}
@@ -78,7 +78,7 @@ func (a *audit) uniqueKey(j *join) []found {
 		f.Story += " Whether pairs are stored twice was not counted; the fix looks for them first."
 	}
 	if nulls := j.facts.nulls; nulls > 0 && f.Rule != NullableUniqueKey {
-		f.Story += fmt.Sprintf(" NULL stands in %s of the pair, which links nothing: the fix puts them into a table of their own, and makes the columns NOT NULL. If NULL means something to the app, leave that out.", counted(nulls, "row", "rows"))
+		f.Story += fmt.Sprintf(" NULL stands in %s of the pair, which links nothing: the fix puts them into a table of their own, and makes the columns NOT NULL. If NULL means something to the app, leave that out.", counted(nulls, "row", "rows")) + a.hungOn(j)
 	}
 	f.mend = func() change { return a.mendKey(j) }
 	return []found{f}
@@ -132,7 +132,7 @@ func (a *audit) nullable(j *join) found {
 	}
 	f.Rows, f.Estimated = j.facts.nulls, false
 	if j.facts.nulls > 0 {
-		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL; if NULL means something to the app, leave it.", counted(j.facts.nulls, "is one such row", "such rows are stored"))
+		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL; if NULL means something to the app, leave it.", counted(j.facts.nulls, "is one such row", "such rows are stored")) + a.hungOn(j)
 	} else {
 		f.Story += " There is no such row yet."
 	}

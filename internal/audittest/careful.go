@@ -156,6 +156,7 @@ func Hanging(t *testing.T, kind string, open Open) {
 			}
 			require.Contains(t, report.Findings[0].Story, "No row goes that a row of seats refers to")
 			require.Contains(t, report.Findings[1].Story, "No row goes that a row of seats refers to")
+			require.Contains(t, report.Findings[1].Story, "what a row of seats refers to, or else the one with the lowest id")
 			require.Equal(t, []string{"user_groups[2 1 1]", "user_groups[3 9 2]", "user_groups[5 2 2]", "user_groups[6 2 1]", "user_groups[7 3 3]", "user_groups[8 3 3]"}, dump(t, db, report))
 			var seats, hanging int
 			require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*), count(link_id) FROM seats").Scan(&seats, &hanging))

@@ -188,8 +188,8 @@ func aboutTable(t *audit.JoinTable) string {
 	case "names":
 		text += " · known by its names"
 	case "foreign keys":
-		if !t.Ends[0].Declared || !t.Ends[1].Declared { // and not by these alone
-			text += " · known by its names"
+		if !t.Ends[0].Declared || !t.Ends[1].Declared {
+			text += " · known by a foreign key and its names"
 			break
 		}
 		text += " · known by its foreign keys"

@@ -51,17 +51,17 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 				INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 9, 1);
 				CREATE TABLE tags (id integer PRIMARY KEY); INSERT INTO tags VALUES (1);
 				CREATE TABLE user_tags (id integer PRIMARY KEY, user_id integer REFERENCES users (id), tag_id integer REFERENCES tags (id));
-				INSERT INTO user_tags VALUES (1, 1, 1), (3, 2, 1);
-				CREATE TABLE notes (link_id integer NOT NULL REFERENCES user_tags (id) ON DELETE CASCADE); INSERT INTO notes VALUES (1), (3)`)
+				INSERT INTO user_tags VALUES (1, 1, 1), (2, 1, 1), (3, 2, 1);
+				CREATE TABLE notes (link_id integer NOT NULL REFERENCES user_tags (id) ON DELETE CASCADE); INSERT INTO notes VALUES (2), (3)`)
 			require.NoError(t, err)
 			findings := func() []audit.Finding {
 				report, err := audit.Run(t.Context(), db, dsn.SQLite, audit.Options{})
 				require.NoError(t, err)
 				return report.Findings
 			}
-			notes := func() (n int) {
-				require.NoError(t, db.QueryRow("SELECT count(*) FROM notes").Scan(&n))
-				return n
+			stored := func(column, table string) (all string) {
+				require.NoError(t, db.QueryRow("SELECT group_concat("+column+" ORDER BY "+column+") FROM "+table).Scan(&all))
+				return all
 			}
 			before := findings()
 			require.NotEmpty(t, before)
@@ -111,10 +111,14 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 			for range 2 {
 				up()
 				require.Empty(t, findings())
-				require.Equal(t, 2, notes(), "rows that refer to the table went with it")
+				require.Equal(t, "2,3", stored("link_id", "notes"), "rows that refer to the table went with it")
+				require.Equal(t, "2,3", stored("id", "user_tags"), "of a pair the row stays that is referred to")
+				require.Equal(t, "1,3", stored("id", "user_groups"), "of a pair the first row stays, and no link to nothing")
 				down()
 				require.Equal(t, len(before), len(findings()))
-				require.Equal(t, 2, notes())
+				require.Equal(t, "2,3", stored("link_id", "notes"))
+				require.Equal(t, "1,2,3", stored("id", "user_tags"))
+				require.Equal(t, "1,2,3,4", stored("id", "user_groups"))
 			}
 		})
 	}

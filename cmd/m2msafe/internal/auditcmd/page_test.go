@@ -218,6 +218,6 @@ func TestPageSaysHowATableIsKnown(t *testing.T) {
 		join := audit.JoinTable{Ends: [2]audit.End{{Declared: true}, {Declared: true}}, Convention: convention}
 		require.Contains(t, aboutTable(&join), want)
 		join.Ends[1].Declared = false
-		require.Contains(t, aboutTable(&join), strings.Replace(want, "known by its foreign keys", "known by its names", 1))
+		require.Contains(t, aboutTable(&join), strings.Replace(want, "known by its foreign keys", "known by a foreign key and its names", 1))
 	}
 }

@@ -47,7 +47,7 @@ var ruleTexts = []ruleText{
 		audit.DuplicatePairs, audit.Error,
 		"Pairs are stored more than once.",
 		"Lists show the link twice, counts are too high, and a unique key can't be built before they are gone.",
-		"Keeps the oldest row of each pair; the others go into a table of their own.",
+		"Keeps one row of each pair, the oldest by its time or the one with the lowest key, but before those any that rows of other tables would be lost or changed with; the others go into a table of their own.",
 	},
 	{
 		audit.NoForeignKey, audit.Warning,
@@ -59,7 +59,7 @@ var ruleTexts = []ruleText{
 		audit.DanglingLinks, audit.Error,
 		"Links point at nothing.",
 		"Joins do not show them, counts do, and the next row with that key has links that nobody gave it.",
-		"Moves them into a table of their own.",
+		"Moves them into a table of their own, but for those that rows of other tables would be lost or changed with.",
 	},
 	{
 		audit.SoftDeleteFullKey, audit.Warning,
@@ -71,7 +71,7 @@ var ruleTexts = []ruleText{
 		audit.SoftDeleteNoKey, audit.Error,
 		"Nothing keeps living pairs apart.",
 		"The table is soft-deleted, and no unique key covers its living rows: a pair can be linked twice at once.",
-		"Keeps the oldest living row of each pair, and builds a unique key for living rows.",
+		"Builds a unique key for living rows, once those that are too many are in a table of their own.",
 	},
 	{
 		audit.NoReverseIndex, audit.Note,
