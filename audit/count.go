@@ -15,6 +15,7 @@ type facts struct {
 	spare    int64    // rows of them that are too many
 	dead     int64    // soft-deleted rows, where a full key covers them
 	dangling [2]int64 // rows that point at nothing, by end
+	astray   int64    // and at either
 	points   [2]bool  // it was asked
 	filled   [2]int64 // rows that point at something or nothing, where some dangle
 	differ   []difference
@@ -129,6 +130,10 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 				return err
 			}
 		}
+	}
+	j.facts.astray = j.facts.dangling[0] + j.facts.dangling[1]
+	if j.facts.dangling[0] > 0 && j.facts.dangling[1] > 0 { // some may at both
+		return a.numbers(ctx, "SELECT count(*)"+from+" WHERE ("+dangles(w, j.t, j.ends[0])+") OR ("+dangles(w, j.t, j.ends[1])+")", &j.facts.astray)
 	}
 	return nil
 }

@@ -142,11 +142,11 @@ func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (
 		if err != nil && ctx.Err() != nil {
 			return false, err
 		}
-		if err == nil && holds == 1 {
-			return true, nil
+		if err != nil || holds != 1 {
+			return false, nil
 		}
 	}
-	return false, nil
+	return true, nil
 }
 
 // dependents are the tables with foreign keys that refer to a key of a table.

@@ -8,25 +8,23 @@ import (
 // dangling: rows that point at nothing.
 func (a *audit) dangling(j *join) []found {
 	var columns, parts, guessed []string
-	var rows int64
 	astray := false
 	for i, e := range j.ends {
 		if n := j.facts.dangling[i]; n > 0 {
 			columns = append(columns, minus(e.columns, columns)...)
 			parts = append(parts, counted(n, "row points", "rows point")+" at no row of "+e.name())
-			rows += n
 			if !j.declared(i) {
 				guessed = append(guessed, fmt.Sprintf("That %s refers to %s of %s is told by its name.", quoted(e.columns), quoted(e.references), e.name()))
 				astray = astray || j.astray(i)
 			}
 		}
 	}
-	if rows == 0 {
+	if j.facts.astray == 0 {
 		return nil
 	}
 	f := j.finding(DanglingLinks, Error, columns)
-	f.Rows, f.Estimated = rows, false
-	f.Title = counted(rows, "link points", "links point") + " at nothing"
+	f.Rows, f.Estimated = j.facts.astray, false
+	f.Title = counted(j.facts.astray, "link points", "links point") + " at nothing"
 	f.Story = strings.Join(parts, ", and ") + ". A join does not show them, a count of the join table does, and as soon as the key is given to a new row, that row has links that nobody gave it."
 	if guessed != nil {
 		f.Story += " " + strings.Join(guessed, " ") + " If something else is meant, nothing is wrong."

@@ -39,6 +39,12 @@ var softDefects = []defect{
 			"INSERT INTO user_groups VALUES (1, 1, NULL), (1, 1, false), (1, 1, true)"},
 		want: []string{"duplicate-pairs user_id,group_id", "soft-delete-no-key user_id,group_id"}, rows: []int64{1, 3},
 	}, {
+		name: "a partial key that leaves out living rows whose flag is NULL", on: partial,
+		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", deleted boolean NULL)", back,
+			"CREATE UNIQUE INDEX few ON user_groups (user_id, group_id) WHERE NOT deleted",
+			"INSERT INTO user_groups VALUES (1, 1, NULL), (1, 1, NULL)"},
+		want: []string{"duplicate-pairs user_id,group_id", "partial-unique-key user_id,group_id"}, rows: []int64{1, 2},
+	}, {
 		name: "a partial key of other than the living rows", on: partial,
 		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", deleted_at timestamp NULL)", back,
 			"CREATE UNIQUE INDEX few ON user_groups (user_id, group_id) WHERE deleted_at IS NOT NULL"},
