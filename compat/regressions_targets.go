@@ -88,7 +88,7 @@ var targetRegressions = []behaviour{
 			return err
 		}))
 	}},
-	{"an index on an array is no natural key", only("SQLite has no arrays", func(t *testing.T, e Engine) {
+	{"an index on an array is no natural key", only("PostgreSQL has arrays alone", func(t *testing.T, e Engine) {
 		db := shelves(t, e)
 		require.NoError(t, db.Exec(native(db, `ALTER TABLE jars ADD COLUMN list int[] UNIQUE`)).Error)
 		require.NoError(t, db.Model(&Shelf{ID: 1}).Association("Jars").Append(&Jar{Name: "jam"}))
