@@ -117,7 +117,9 @@ func prepare(ctx context.Context) (_ *Server, err error) {
 		return nil, err
 	}
 	install, _ := find("mariadb-install-db")
-	cmd := exec.CommandContext(ctx, install, "--no-defaults", "--datadir="+s.file("data"), "--auth-root-authentication-method=normal", "--skip-test-db")
+	// A server that starts deletes the temporary tables that it finds: another's, in a
+	// folder for all.
+	cmd := exec.CommandContext(ctx, install, "--no-defaults", "--datadir="+s.file("data"), "--tmpdir="+s.folder.Dir, "--auth-root-authentication-method=normal", "--skip-test-db")
 	out := new(strings.Builder)
 	cmd.Stdout, cmd.Stderr = out, out
 	p, err := throwaway.Spawn(s.account.Run(cmd, s.folder.Dir, syscall.SIGKILL))
@@ -147,7 +149,7 @@ func (s *Server) launch(ctx context.Context, settings ...string) error {
 		return err
 	}
 	cmd := exec.Command(mariadbd, append([]string{
-		"--no-defaults", "--datadir=" + s.file("data"), "--socket=" + s.file("socket"), "--pid-file=" + s.file("pid"),
+		"--no-defaults", "--datadir=" + s.file("data"), "--tmpdir=" + s.folder.Dir, "--socket=" + s.file("socket"), "--pid-file=" + s.file("pid"),
 		"--port=" + strconv.Itoa(s.port), "--bind-address=127.0.0.1", "--init-file=" + s.file("init.sql"),
 		"--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=128M", "--innodb-log-file-size=64M",
 		"--max-connections=300", "--skip-name-resolve", "--character-set-server=utf8mb4", "--default-time-zone=+00:00",
