@@ -21,7 +21,6 @@ import (
 type mutant struct {
 	name, file, old, new string
 	found                []string // invariants, one of which does not hold then
-	blind                string   // the engine that has not shown it
 }
 
 var mutants = []mutant{
@@ -34,10 +33,6 @@ var mutants = []mutant{
 		old:   "\tif errors.Is(err, errEnded) || errors.Is(err, ErrRetry) {\n",
 		new:   "\tif errors.Is(err, errEnded) || errors.Is(err, ErrRetry) || strings.Contains(err.Error(), \"EOF\") || strings.Contains(err.Error(), \"conn\") {\n",
 		found: []string{"a target is stored twice", "no fault explains an error"},
-	},
-	{
-		name: "no turns are taken where there is no unique key", file: "guard.go",
-		old: "(dialect.Guard)\n\tif !l.plan.link.Guarded {\n", new: "(dialect.Guard)\n\tif true || !l.plan.link.Guarded {\n", found: []string{"a pair is stored twice"}, blind: "postgres",
 	},
 }
 
@@ -53,7 +48,7 @@ func TestMutants(t *testing.T) {
 // A run says of each broken plugin what is broken.
 func TestBrokenPluginsAreFound(t *testing.T) {
 	if os.Getenv("M2MSAFE_BROKEN") == "" {
-		t.Skip("M2MSAFE_BROKEN=1 builds and runs each, which takes four minutes")
+		t.Skip("M2MSAFE_BROKEN=1 builds and runs each, which takes two minutes")
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
@@ -82,9 +77,6 @@ func TestBrokenPluginsAreFound(t *testing.T) {
 						require.Contains(t, []int{exitOK, exitBroken}, code, b.String())
 						if slices.ContainsFunc(m.found, func(f string) bool { return strings.Contains(b.String(), f) }) {
 							require.Equal(t, exitBroken, code)
-							return
-						}
-						if m.blind == engine { // it may be found all the same
 							return
 						}
 						require.Less(t, seed, 3, "no run found it: %s", b.String())

@@ -60,7 +60,7 @@ func (e Engine) concurrent() bool { return e.Dialect != "sqlite" }
 // oneWriter is why an engine does not show what snapshots do.
 func (e Engine) oneWriter() string {
 	if e.concurrent() {
-		return "InnoDB's locking reads see what is committed, whatever the snapshot: there is no 40001"
+		return "the MySQL family has no 40001: its locking reads see what is committed, whatever the snapshot, but for 1020 under innodb_snapshot_isolation and 9007 on TiDB"
 	}
 	return "SQLite has no isolation levels but SERIALIZABLE, and one writer"
 }

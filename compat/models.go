@@ -124,6 +124,9 @@ func exec(t testing.TB, db *gorm.DB, sql string, args ...any) {
 			t.Skip("the MySQL family has no partial indexes")
 		}
 		if strings.Count(sql, "(") > 1 {
+			if !mariaDB(db) {
+				t.Skip("MySQL and its kin write an index on an expression otherwise: that DDL is not in the suite")
+			}
 			t.Skip("MariaDB has no indexes on expressions")
 		}
 	}

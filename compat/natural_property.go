@@ -112,7 +112,11 @@ func (c *collection) apply(s scenario) (of []int, errs []error) {
 				errs = append(errs, m2msafe.ErrTargetNotStored, m2msafe.ErrZeroReference)
 			default: // new, or equal to a new one
 				for _, i := range fresh {
-					if elem.name != "" && after.rows[i].name == elem.name || elem.code != "" && after.rows[i].code == elem.code {
+					switch named, coded := elem.name != "" && after.rows[i].name == elem.name, elem.code != "" && after.rows[i].code == elem.code; {
+					case !named && !coded:
+					case row >= 0:
+						errs = append(errs, m2msafe.ErrTargetConflict)
+					default:
 						row = i
 					}
 				}
@@ -139,9 +143,9 @@ func (c *collection) apply(s scenario) (of []int, errs []error) {
 
 var scenarioForms = []string{"Append", "Append values", "Append pointers one by one", "Replace", "Save", "Updates", "gorm.G"}
 
-// draw makes up what is stored and a call. A new row's elements all show its
-// name, or all its code alone, so that which of them are one row does not depend
-// on who comes first.
+// draw makes up what is stored and a call. Elements that are new all show their
+// row's name, or all its code alone. Those of dead rows that are as good as new may
+// not: which of them are one row, and whether one is two, is up to their order.
 func draw(t *rapid.T, living bool) (*collection, scenario) {
 	c := &collection{living: living, links: map[int]bool{}}
 	for i := range rapid.IntRange(0, 5).Draw(t, "rows") {

@@ -14,16 +14,16 @@ import (
 	"github.com/m2msafe/m2msafe"
 )
 
-// regressionsPostgres are those that PostgreSQL alone can show. The races run on
+// regressionsPostgres are those that PostgreSQL has shown. The races run on
 // SQLite too, whose one writer has no deadlocks.
 var regressionsPostgres = []behaviour{
 	{"writers of all kinds meet in one owner", raced(raceKinds)},
 	{"writers of all kinds meet in one owner, without a unique key", raced(raceKindsNoUniqueKey)},
-	{"what a join model's hook sets is stored as stock GORM stores it", only("SQLite has no interval and no jsonb", hookTypes)},
-	{"a join column of another type than the target's key", only("SQLite has no uuid", joinColumnType)},
-	{"a role that may not read the join table is told before anything fails", only("SQLite has no roles", mayNotRead)},
-	{"a target that is linked already is not locked", only("SQLite has no row locks", linkedNotLocked)},
-	{"a plan of DDL that is rolled back is not kept", only("SQLite lets nobody link beside the DDL", rolledBackPlan)},
+	{"what a join model's hook sets is stored as stock GORM stores it", only("PostgreSQL has interval and jsonb alone", hookTypes)},
+	{"a join column of another type than the target's key", joinColumnType},
+	{"a role that may not read the join table is told before anything fails", mayNotRead},
+	{"a target that is linked already is not locked", linkedNotLocked},
+	{"a plan of DDL that is rolled back is not kept", rolledBackPlan},
 }
 
 // kindsOf are the ways of adding targets to article 1 that the races mix: an
@@ -154,6 +154,12 @@ type Sheet struct {
 // Before, the link statement compared uuid with text, which PostgreSQL has no
 // operator for (42883).
 func joinColumnType(t *testing.T, e Engine) {
+	switch {
+	case e.Dialect == "sqlite":
+		t.Skip("SQLite has no uuid")
+	case e.Dialect == "mysql" && !mariaDB(e.Stock(t)):
+		t.Skip("of the MySQL family MariaDB alone has uuid")
+	}
 	const a, b, c, d = "0b8e3f1c-7a30-4a52-9d2c-111111111111", "0b8e3f1c-7a30-4a52-9d2c-222222222222", "0b8e3f1c-7a30-4a52-9d2c-333333333333", "0b8e3f1c-7a30-4a52-9d2c-444444444444"
 	for name, key := range map[string]string{"with a unique key": ", PRIMARY KEY (dossier_id, sheet_id)", "without": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -186,6 +192,12 @@ func joinColumnType(t *testing.T, e Engine) {
 // Before, the link statement itself failed (42501), and the caller's transaction
 // with it.
 func mayNotRead(t *testing.T, e Engine) {
+	switch e.Dialect {
+	case "sqlite":
+		t.Skip("SQLite has no roles")
+	case "mysql":
+		t.Skip("a user of the MySQL family sees no keys of a table that it may not read, and a statement that fails aborts no transaction there: nothing is asked ahead")
+	}
 	db := seeded(t, e)
 	pool, err := db.DB()
 	require.NoError(t, err)
@@ -226,24 +238,45 @@ func mayNotRead(t *testing.T, e Engine) {
 
 // Before, it waited for the lock (55P03 after lock_timeout). Stock GORM does not.
 func linkedNotLocked(t *testing.T, e Engine) {
+	patience := `SET innodb_lock_wait_timeout = 1`
+	switch {
+	case !e.concurrent():
+		t.Skip("SQLite has no row locks")
+	case e.NoLocks != "":
+		t.Skip(e.NoLocks)
+	case e.postgres():
+		patience = `SET LOCAL lock_timeout = '500ms'`
+	}
 	db := library(t, e.DB(t), 1, 3)
-	exec(t, db, `SELECT setval('`+tableOf(db, "books")+`_id_seq', 3)`)
+	if e.postgres() {
+		exec(t, db, `SELECT setval('`+tableOf(db, "books")+`_id_seq', 3)`)
+	}
 	require.NoError(t, db.Model(&Reader{ID: 1}).Association("Books").Append(booksOf(2, 0)))
 	holder := db.Begin()
 	defer holder.Rollback()
 	exec(t, holder, `SELECT * FROM books WHERE id = 1 FOR UPDATE`)
-	for _, target := range []*Book{{ID: 3}, {Title: "new"}, {ID: 9, Title: "nine"}} {
+	targets := []*Book{{ID: 3}, {Title: "new"}, {ID: 9, Title: "nine"}}
+	if !e.postgres() {
+		targets = targets[:2] // before a key is taken for missing, all pairs are read behind locks
+	}
+	for _, target := range targets {
 		require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
-			exec(t, tx, `SET LOCAL lock_timeout = '500ms'`)
+			exec(t, tx, patience)
 			return tx.Model(&Reader{ID: 1}).Association("Books").Append(&Book{ID: 1}, target)
 		}))
 	}
-	require.Equal(t, "5", tally(t, db, "reader_books"))
+	require.Equal(t, fmt.Sprint(2+len(targets)), tally(t, db, "reader_books"))
 }
 
 // Before, the plan with the index outlived it: the next call's ON CONFLICT named
 // a key that was not there (42P10), which aborted the caller's transaction.
 func rolledBackPlan(t *testing.T, e Engine) {
+	switch e.Dialect {
+	case "sqlite":
+		t.Skip("SQLite lets nobody link beside the DDL")
+	case "mysql":
+		t.Skip("the MySQL family commits at each DDL: there is none to roll back")
+	}
 	db := seed(t, e.DB(t), `CREATE TABLE article_publications ({pair})`)
 	err := db.Transaction(func(tx *gorm.DB) error {
 		exec(t, tx, `CREATE UNIQUE INDEX pair ON article_publications (article_id, publication_id)`)
