@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
@@ -65,6 +66,9 @@ func (a *audit) copied(j *join) []found {
 		if !x.unique || x.primary || x.invalid || x.where != "" || slices.Contains(x.columns, "") || len(minus(x.columns, j.pair)) == 0 {
 			continue
 		}
+		if j.ownName(x.columns) {
+			continue
+		}
 		for _, e := range j.ends {
 			if e.to == nil || !e.to.keyed(x.columns) || !contains(minus(x.columns, j.pair), x.columns) {
 				continue
@@ -81,9 +85,19 @@ func (a *audit) copied(j *join) []found {
 	return all
 }
 
+// ownName says whether a unique column tells the join table's own rows apart: it is called
+// as such columns are, or like one that both ends have too.
+func (j *join) ownName(columns []string) bool {
+	if len(columns) == 1 && slices.Contains([]string{"id", "uuid", "guid", "ulid", "uid", "public_id", "external_id"}, strings.Join(words(columns[0]), "_")) {
+		return true
+	}
+	a, b := j.ends[0].to, j.ends[1].to
+	return a != nil && b != nil && a != b && a.keyed(columns) && b.keyed(columns)
+}
+
 // widen puts a key on the pair in the place of one on a part of it.
 func (a *audit) widen(j *join, x *index) change {
-	if names := a.database.dependents(j.t, x); names != nil {
+	if names := a.database.dependents(j.t, x); names != nil || x.primary {
 		return a.dropKey(j, x)
 	}
 	var c change
@@ -99,6 +113,9 @@ func (a *audit) widen(j *join, x *index) change {
 
 // dropKey takes a unique key away, if nothing refers to it.
 func (a *audit) dropKey(j *join, x *index) change {
+	if x.primary {
+		return cannot("It is the primary key, which nobody makes by chance: what takes its place has to be written by hand.")
+	}
 	if names := a.database.dependents(j.t, x); names != nil {
 		return cannot("A foreign key of " + quoted(names) + " refers to it, so it has to stay until that is gone.")
 	}
