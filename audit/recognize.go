@@ -157,8 +157,10 @@ func (n *nouns) pair(t *table) (ends [2]link, best int) {
 func fit(t *table, a, b link, links []link) int {
 	pair := pairOf(a.columns, b.columns)
 	soft := softDeletion(t)
-	if key := t.primaryKey(); key != nil && (contains(a.columns, key.columns) || contains(b.columns, key.columns)) {
-		return unfit // a row of that end has one row here: what it has besides is no link
+	key := t.primaryKey()
+	if key != nil && (contains(a.columns, key.columns) || contains(b.columns, key.columns)) &&
+		!named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) {
+		return unfit // a row of that end has one row here, as a person is one employee
 	}
 	for _, x := range t.indexes {
 		if x.unique && x.where == "" && !slices.Contains(x.columns, "") && catalog.SameColumns(t.minusDead(x, pair, soft), pair) {
@@ -203,7 +205,7 @@ func fit(t *table, a, b link, links []link) int {
 	switch {
 	case id+times+others == 0:
 		return barePair
-	case others <= 2 && (full || vocabulary && len(links) == 2), others+times == 0 && half:
+	case full && declared && len(links) == 2, others <= 2 && (full || vocabulary && len(links) == 2), others+times == 0 && half:
 		return namedPair
 	}
 	return unfit

@@ -30,6 +30,9 @@ func (a *audit) softKey(j *join) []found {
 	if x.primary {
 		f.Story += " After the fix the table has no primary key; what tells rows by it, as replication may, needs another."
 	}
+	if _, is := a.engine.(*mysql); !is {
+		f.Story += fmt.Sprintf(" After the fix an ON CONFLICT (%s) has to repeat the new key's WHERE, and fails without it: change those of the app first.", quoted(j.pair))
+	}
 	if note := a.engine.soften(); note != "" {
 		f.Story += " " + note
 	}
@@ -97,7 +100,7 @@ func (j *join) ownName(columns []string) bool {
 
 // widen puts a key on the pair in the place of one on a part of it.
 func (a *audit) widen(j *join, x *index) change {
-	if names := a.database.dependents(j.t, x); names != nil || x.primary {
+	if names := a.database.dependents(j.t, x); names != nil {
 		return a.dropKey(j, x)
 	}
 	var c change
@@ -113,9 +116,6 @@ func (a *audit) widen(j *join, x *index) change {
 
 // dropKey takes a unique key away, if nothing refers to it.
 func (a *audit) dropKey(j *join, x *index) change {
-	if x.primary {
-		return cannot("It is the primary key, which nobody makes by chance: what takes its place has to be written by hand.")
-	}
 	if names := a.database.dependents(j.t, x); names != nil {
 		return cannot("A foreign key of " + quoted(names) + " refers to it, so it has to stay until that is gone.")
 	}
