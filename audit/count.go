@@ -170,7 +170,7 @@ func (t *table) others(pair []string, s *soft) []string {
 	for _, c := range t.columns {
 		name := strings.Join(words(c.name), "_")
 		if slices.Contains(pair, c.name) || slices.Contains(key, c.name) || s.has(c.name) || c.generated != "" ||
-			isTime(name) || slices.Contains(birth, name) || isID(t, c) || strings.HasPrefix(name, "m2msafe_") {
+			isTime(name) && name != "tenant_id" || slices.Contains(birth, name) || isID(t, c) || strings.HasPrefix(name, "m2msafe_") {
 			continue
 		}
 		all = append(all, c.name)

@@ -158,7 +158,7 @@ func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
 		key = append(slices.Clone(columns), living)
 		add = append(add, "ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL")
 		drop = append(drop, "DROP COLUMN "+m.quote(living))
-		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart"
+		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart; writers wait while the table is written anew"
 	}
 	take, give := m.implied(t, columns)
 	add = append(append(add, "ADD UNIQUE INDEX "+name+" ("+names(m, "", key)+")"), take...)
@@ -216,7 +216,7 @@ func (m *mysql) foreign(mk *maker, t *table, e link, action string) change {
 		drop = append(drop, "DROP INDEX IF EXISTS "+name, "ADD INDEX IF NOT EXISTS "+m.quote(t.indexes[i].name)+" ("+names(m, "", e.columns)+")")
 	}
 	return change{
-		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew; if it fails, links to nothing were made meanwhile: audit again"+deletes(action), add...)},
+		fix:  []Statement{m.alter(t, "looks at all rows, and writes the table anew; writers wait meanwhile; if it fails, links to nothing were made meanwhile: audit again"+deletes(action), add...)},
 		undo: []Statement{m.alter(t, "takes the foreign key away", drop...)},
 	}
 }

@@ -147,8 +147,9 @@ func (p postgres) alter(t *table, what, why string) Statement {
 
 // notNull goes by a CHECK, which is validated without a lock that keeps writers out, and
 // spares SET NOT NULL its look at all rows.
-func (p postgres) notNull(m *maker, t *table, columns []string) change {
-	name := p.quote(m.name(t.schema, t.name, "m2msafe_not_null"))
+func (p postgres) notNull(_ *maker, t *table, columns []string) change {
+	// Of one table there is one name: a fix that failed may have left the constraint behind.
+	name := p.quote("m2msafe_not_null")
 	var checks, set, drop []string
 	for _, c := range columns {
 		checks = append(checks, p.quote(c)+" IS NOT NULL")
@@ -158,7 +159,7 @@ func (p postgres) notNull(m *maker, t *table, columns []string) change {
 	}
 	return change{
 		fix: []Statement{
-			p.alter(t, "ADD CONSTRAINT "+name+" CHECK ("+strings.Join(checks, " AND ")+") NOT VALID", "refuses new NULLs, for a moment's lock"),
+			p.alter(t, "DROP CONSTRAINT IF EXISTS "+name+", ADD CONSTRAINT "+name+" CHECK ("+strings.Join(checks, " AND ")+") NOT VALID", "refuses new NULLs, for a moment's lock"),
 			p.alter(t, "VALIDATE CONSTRAINT "+name, "looks at the rows, while others write"),
 			p.alter(t, strings.Join(set, ", "), "believes the constraint, and looks at no row"),
 			p.alter(t, "DROP CONSTRAINT "+name, "it has done its work"),
@@ -209,8 +210,8 @@ func (p postgres) create(m *maker, t *table, kind, prefix string, columns []stri
 }
 
 func (p postgres) drop(_ *maker, t *table, x *index) change {
-	if x.primary && t.published {
-		return cannot("Logical replication tells the table's rows by this primary key, and without it refuses each UPDATE and DELETE: give the table another REPLICA IDENTITY first.")
+	if x.replica || x.primary && t.published {
+		return cannot("Logical replication tells the table's rows by this key, and without it refuses each UPDATE and DELETE: give the table another REPLICA IDENTITY first.")
 	}
 	if x.constraint != "" {
 		return change{

@@ -11,6 +11,11 @@ FROM information_schema.key_column_usage AS k JOIN information_schema.referentia
 ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = database() AND k.table_schema <> database() GROUP BY 1, 2`
 
+// mysqlRights says whether the role is shown all tables, and all of this database.
+const mysqlRights = `SELECT
+EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user()),
+EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE database() LIKE table_schema AND privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user())`
+
 const mysqlChecks = `SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints
 WHERE constraint_schema = database() AND level = 'Column'`
 
@@ -34,6 +39,16 @@ func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
 		if err != nil && !strings.Contains(err.Error(), "1054") {
 			return err
 		}
+	}
+	var all, here bool
+	if err := s.query(ctx, mysqlRights, nil, func(rows *sql.Rows) error { return rows.Scan(&all, &here) }); err != nil {
+		return err
+	}
+	switch {
+	case !all && !here:
+		d.unseen = "This role has privileges on single tables, and is not shown the others, of which one may refer to its rows: none is removed. Audit as one who may SELECT in the whole database."
+	case !all:
+		d.hidden = true
 	}
 	return s.query(ctx, mysqlStrangers, nil, func(rows *sql.Rows) error {
 		var name string

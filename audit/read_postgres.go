@@ -81,7 +81,8 @@ const postgresIndexes = `SELECT CAST(i.indrelid AS bigint), k.relname, i.indisun
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2)),
   coalesce(o.contype = 'x', false), coalesce(o.contype = 'x' AND NOT EXISTS (SELECT FROM unnest(o.conexclop) AS q (oid) JOIN pg_operator p ON p.oid = q.oid WHERE p.oprname <> '='), false),
   EXISTS (SELECT FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = i.indexrelid
-    AND d.refclassid IN (CAST('pg_proc' AS regclass), CAST('pg_operator' AS regclass)))
+    AND d.refclassid IN (CAST('pg_proc' AS regclass), CAST('pg_operator' AS regclass))),
+  i.indisreplident
 FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
 LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
 WHERE i.indrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND i.indislive
@@ -196,7 +197,7 @@ func readIndexes(tables map[int64]*table) func(*sql.Rows) error {
 		var id int64
 		x := new(index)
 		err := rows.Scan(&id, &x.name, &x.unique, &x.primary, &x.invalid, &x.where, &x.deferrable, &x.nullsEqual,
-			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses}, &x.overlaps, &x.excludes, &x.foreign)
+			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses}, &x.overlaps, &x.excludes, &x.foreign, &x.replica)
 		x.overlaps = x.overlaps && !x.excludes
 		tables[id].indexes = append(tables[id].indexes, x)
 		return err

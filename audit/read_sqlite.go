@@ -78,6 +78,9 @@ func (q *sqlite) read(ctx context.Context, s *session, _ []string) (*database, e
 			d.tables, tables[name] = append(d.tables, t), t
 		case definition == "" || owner == nil:
 		case kind == "index" || kind == "trigger":
+			if all := tokens(definition); len(all) > 0 { // a comment behind it would take in what is put there
+				definition = definition[:all[len(all)-1].end]
+			}
 			definitions[name] = definition
 			owner.planned.extras = append(owner.planned.extras, definition)
 		}

@@ -146,7 +146,7 @@ func (n *nouns) pair(t *table) (ends [2]link, best int) {
 			if contains(a.columns, b.columns) || contains(b.columns, a.columns) {
 				continue
 			}
-			if f := fit(t, a, b, len(all)); f < best {
+			if f := fit(t, a, b, all); f < best {
 				ends, best = [2]link{a, b}, f
 			}
 		}
@@ -154,9 +154,14 @@ func (n *nouns) pair(t *table) (ends [2]link, best int) {
 	return ends, best
 }
 
-func fit(t *table, a, b link, links int) int {
+func fit(t *table, a, b link, links []link) int {
 	pair := pairOf(a.columns, b.columns)
 	soft := softDeletion(t)
+	key := t.primaryKey()
+	if key != nil && (contains(a.columns, key.columns) || contains(b.columns, key.columns)) &&
+		!named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) {
+		return unfit // a row of that end has one row here, as a person is one employee
+	}
 	for _, x := range t.indexes {
 		if x.unique && x.where == "" && !slices.Contains(x.columns, "") && catalog.SameColumns(t.minusDead(x, pair, soft), pair) {
 			return keyedPair
@@ -168,6 +173,11 @@ func fit(t *table, a, b link, links int) int {
 	for _, x := range t.indexes { // a pair with something else is what the table is for
 		rest := minus(t.minusDead(x, pair, soft), pair)
 		if t.separates(x, x.columns, rest, pair, soft) && slices.ContainsFunc(rest, func(c string) bool { return !isTime(strings.Join(words(c), "_")) && !soft.has(c) }) {
+			return unfit
+		}
+	}
+	for _, l := range links { // without a key nothing says of which two of three it has pairs
+		if !contains(pair, l.columns) && slices.ContainsFunc(l.columns, func(c string) bool { return t.refers(c) && !isTime(strings.Join(words(c), "_")) }) {
 			return unfit
 		}
 	}
@@ -195,7 +205,7 @@ func fit(t *table, a, b link, links int) int {
 	switch {
 	case id+times+others == 0:
 		return barePair
-	case others <= 2 && (full || vocabulary && links == 2), others+times == 0 && half:
+	case full && declared && len(links) == 2, others <= 2 && (full || vocabulary && len(links) == 2), others+times == 0 && half:
 		return namedPair
 	}
 	return unfit

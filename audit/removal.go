@@ -54,7 +54,7 @@ func (a *audit) undecided(j *join) string {
 		}
 	}
 	for _, d := range differ {
-		if d.pairs > 0 && (repeats(d.column) || slices.ContainsFunc(words(d.column), func(w string) bool { return slices.Contains(states, w) })) {
+		if d.pairs > 0 && (j.t.refers(d.column) || repeats(d.column) || slices.ContainsFunc(words(d.column), func(w string) bool { return slices.Contains(states, w) })) {
 			return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", d.column)
 		}
 	}
@@ -63,7 +63,17 @@ func (a *audit) undecided(j *join) string {
 
 // states are words in the names of columns by which rows of one pair are a history.
 var states = []string{"status", "state", "active", "inactive", "enabled", "disabled", "archived", "revoked", "expires", "expired", "current",
+	"role", "type", "kind", "level", "permission", "privilege", "scope", "action", "event", "category", "purpose", "locale", "language", "tenant",
 	"cancelled", "canceled", "approved", "accepted", "rejected", "confirmed", "pending", "suspended", "blocked", "banned", "left"}
+
+// refers says whether a column is a reference to a third thing, by which rows of one pair
+// stand for one thing each; not one to who has written the row.
+func (t *table) refers(column string) bool {
+	if name := strings.Join(words(column), "_"); strings.HasSuffix(name, "_by") || strings.HasSuffix(name, "_by_id") {
+		return false
+	}
+	return stem(column) != nil || slices.ContainsFunc(t.foreign, func(f *foreignKey) bool { return slices.Contains(f.columns, column) })
+}
 
 // remove takes rows of a join table away, if nothing goes with them that is not kept.
 func (a *audit) remove(j *join, r removal) change {
@@ -82,6 +92,9 @@ func (a *audit) remove(j *join, r removal) change {
 	}
 	if hung := r.hangs(a.engine, "j"); hung != "" && r.where != "" {
 		r.where = "(" + r.where + ") AND NOT (" + hung + ")"
+	}
+	if a.database.hidden {
+		r.why += "; what other databases have that refers to them goes with them ON DELETE CASCADE, and this role was not shown that: look there first"
 	}
 	r.secured = r.secured || j.t.secured
 	return a.engine.remove(a.maker, j.t, r)

@@ -33,7 +33,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 			invisible = " INVISIBLE"
 		}
 		if t.column(number) == nil { // else a fix that failed has left it
-			c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL"+invisible+" AUTO_INCREMENT", "ADD INDEX ("+m.quote(number)+")"))
+			c.fix = append(c.fix, m.alter(t, "tells the rows apart, which have no key; writers wait while the table is written anew", "ADD COLUMN "+m.quote(number)+" BIGINT UNSIGNED NOT NULL"+invisible+" AUTO_INCREMENT", "ADD INDEX ("+m.quote(number)+")"))
 		}
 		columns = minus(columns, []string{number})
 		row, copied = []string{number}, append([]string{number}, columns...)
@@ -52,7 +52,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	// A server may want each table to have a primary key; a Galera cluster has use for it.
 	id := m.quote(m.free(t, "m2msafe_removed"))
 	c.fix = append(c.fix,
-		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " (" + id + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY) AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
+		Statement{SQL: m.careful(r.mixed) + "CREATE TABLE " + kept + " (" + id + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY) AS SELECT " + names(m, "j", copied) + " FROM " + m.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next; who writes to the table waits until all of it is read"},
 		Statement{SQL: m.careful(r.mixed) + "DELETE j FROM " + m.table(t) + " AS j JOIN " + kept + " AS r ON " + m.same("j", "r", copied) + m.still(t, r, kept, row), Why: r.why})
 	if number != "" {
 		c.fix = append(c.fix, m.alter(t, "it has done its work", "DROP COLUMN "+m.quote(number)))

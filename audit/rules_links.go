@@ -117,6 +117,8 @@ func (a *audit) bind(j *join, i int) change {
 		return c.then(a.engine.validate(a.maker, j.t, e.foreign))
 	case j.t.foreignless != "":
 		return cannot(j.t.foreignless)
+	case e.to.heirs:
+		return cannot("Tables inherit from " + e.name() + ", and a foreign key would refuse links to their rows.")
 	case !e.to.keyed(e.references):
 		return cannot("There can't be one as long as " + quoted(e.references) + " has no unique key in " + e.name() + ".")
 	}
@@ -150,7 +152,10 @@ func (a *audit) types(j *join) []found {
 			f := j.finding(KeyTypesDiffer, Warning, []string{name})
 			f.Title = name + " has another type than " + e.name() + "." + key.name + ": " + difference
 			f.Story = typeStory(c, key)
-			if isWider(c.typ, key.typ) {
+			// Where the database refuses the foreign key that is missing, this is in its way: the
+			// worst come first, and so do their fixes.
+			_, refuses := a.engine.(*mysql)
+			if isWider(c.typ, key.typ) && !(refuses && e.foreign == nil) {
 				f.Severity = Note
 			}
 			f.mend = func() change { return a.engine.retype(a.maker, j.t, c, key) }

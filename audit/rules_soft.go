@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
@@ -28,6 +29,9 @@ func (a *audit) softKey(j *join) []found {
 	}
 	if x.primary {
 		f.Story += " After the fix the table has no primary key; what tells rows by it, as replication may, needs another."
+	}
+	if _, is := a.engine.(*mysql); !is {
+		f.Story += fmt.Sprintf(" After the fix an ON CONFLICT (%s) has to repeat the new key's WHERE, and fails without it: change those of the app first.", quoted(j.pair))
 	}
 	if note := a.engine.soften(); note != "" {
 		f.Story += " " + note
@@ -65,6 +69,9 @@ func (a *audit) copied(j *join) []found {
 		if !x.unique || x.primary || x.invalid || x.where != "" || slices.Contains(x.columns, "") || len(minus(x.columns, j.pair)) == 0 {
 			continue
 		}
+		if j.ownName(x.columns) {
+			continue
+		}
 		for _, e := range j.ends {
 			if e.to == nil || !e.to.keyed(x.columns) || !contains(minus(x.columns, j.pair), x.columns) {
 				continue
@@ -79,6 +86,16 @@ func (a *audit) copied(j *join) []found {
 		}
 	}
 	return all
+}
+
+// ownName says whether a unique column tells the join table's own rows apart: it is called
+// as such columns are, or like one that both ends have too.
+func (j *join) ownName(columns []string) bool {
+	if len(columns) == 1 && slices.Contains([]string{"id", "uuid", "guid", "ulid", "uid", "public_id", "external_id"}, strings.Join(words(columns[0]), "_")) {
+		return true
+	}
+	a, b := j.ends[0].to, j.ends[1].to
+	return a != nil && b != nil && a != b && a.keyed(columns) && b.keyed(columns)
 }
 
 // widen puts a key on the pair in the place of one on a part of it.

@@ -12,6 +12,7 @@ type database struct {
 	product string // and its version
 	tables  []*table
 	taken   map[string]bool // names that a new table or index can't have; see [names]
+	hidden  bool            // other databases may have tables that refer to its rows
 	unseen  string          // why nobody knows what refers to its tables, if so
 }
 
@@ -65,6 +66,7 @@ type index struct {
 	nullsEqual bool
 	excludes   bool   // PostgreSQL: an exclusion constraint's, of which each operator is =
 	overlaps   bool   // or not each is
+	replica    bool   // PostgreSQL: logical replication tells the table's rows by it
 	foreign    bool   // PostgreSQL: it runs functions that are not the database's own
 	parts      string // the MySQL family: its columns in a definition
 	prefixed   bool   // the MySQL family: of a column the beginning alone counts

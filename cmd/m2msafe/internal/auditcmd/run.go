@@ -143,8 +143,10 @@ func (c *Command) look(ctx context.Context, m *migration) (*audit.Report, error)
 	if err != nil {
 		return nil, errors.New(s.Clean(err.Error()))
 	}
-	for i := range report.Unseen {
-		report.Unseen[i].Reason = s.Clean(report.Unseen[i].Reason)
+	// A table's name here is one that was asked for, and that may be the DSN in the wrong place.
+	given := dsn.ScrubberOf(slices.Concat(c.Tables, c.Lookups)...)
+	for i, u := range report.Unseen {
+		report.Unseen[i] = audit.Unseen{Table: given.Clean(s.Clean(u.Table)), Reason: given.Clean(s.Clean(u.Reason))}
 	}
 	return report, nil
 }
