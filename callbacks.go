@@ -63,8 +63,8 @@ const (
 //
 // The anchors are Before: what GORM registers After a callback it appends to the
 // very end, behind the COMMIT. There, m2msafe:finish puts back what the steps have
-// changed, and has a transaction that lost run again. m2msafe:stored stands in front of
-// what other plugins have there: their errors are none of the transaction's.
+// changed. m2msafe:stored stands in front of what other plugins have there, whose errors are
+// none of the transaction's; m2msafe:retry, which has one that lost run again, behind that.
 func register(db *gorm.DB) error {
 	// registrar is what GORM's unexported callback type offers.
 	type registrar interface {
