@@ -4,8 +4,8 @@ import "github.com/m2msafe/m2msafe/audit"
 
 // thirdParties are tables of a third thing that a row may be about.
 var thirdParties = []string{
-	"CREATE TABLE projects (id integer PRIMARY KEY)", "CREATE TABLE roles (id integer PRIMARY KEY)", "CREATE TABLE plans (id integer PRIMARY KEY)",
-	"INSERT INTO projects VALUES (1), (2)", "INSERT INTO roles VALUES (1), (2)", "INSERT INTO plans VALUES (1), (2)",
+	"CREATE TABLE projects (id integer PRIMARY KEY)", "CREATE TABLE plans (id integer PRIMARY KEY)",
+	"INSERT INTO projects VALUES (1), (2)", "INSERT INTO plans VALUES (1), (2)",
 }
 
 // tenants are ends whose rows are told apart by their tenant too.
@@ -22,11 +22,11 @@ var carefulRoles = []careful{
 	{
 		name: "a third table, by name", ends: thirdParties,
 		made: []string{"CREATE TABLE users (id integer PRIMARY KEY)", "INSERT INTO users VALUES (1)",
-			"CREATE TABLE user_project_roles (id integer PRIMARY KEY, " + fk("user_id", "users") + ", " + fk("project_id", "projects") + ", " + fk("role_id", "roles") + ", created_at timestamp NULL)",
-			"CREATE INDEX by_project ON user_project_roles (project_id)", "INSERT INTO user_project_roles VALUES (1, 1, 1, 1, NULL), (2, 1, 1, 2, NULL)"},
-		opts: audit.Options{Tables: []string{"user_project_roles"}}, says: "By role_id rows of one pair may",
+			"CREATE TABLE user_project_plans (id integer PRIMARY KEY, " + fk("user_id", "users") + ", " + fk("project_id", "projects") + ", " + fk("plan_id", "plans") + ", created_at timestamp NULL)",
+			"CREATE INDEX by_project ON user_project_plans (project_id)", "INSERT INTO user_project_plans VALUES (1, 1, 1, 1, NULL), (2, 1, 1, 2, NULL)"},
+		opts: audit.Options{Tables: []string{"user_project_plans"}}, says: "By plan_id rows of one pair may",
 		want: []string{"duplicate-pairs user_id,project_id", "no-unique-key user_id,project_id"},
-		fits: "INSERT INTO user_project_roles VALUES (3, 1, 2, 1, NULL)",
+		fits: "INSERT INTO user_project_plans VALUES (3, 1, 2, 1, NULL)",
 	}, {
 		name: "tenants", ends: tenants,
 		made: []string{"CREATE INDEX by_user ON user_groups (user_id)", back, "INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)"},
@@ -63,6 +63,12 @@ var carefulRoles = []careful{
 			"CREATE TABLE user_plans (user_id integer NOT NULL PRIMARY KEY REFERENCES users (id), " + fk("plan_id", "plans") + ")",
 			"CREATE INDEX by_plan ON user_plans (plan_id)", "INSERT INTO user_plans VALUES (1, 1), (2, 1)"},
 		want: []string{"copied-unique-key user_id"}, says: "It is the primary key", refused: "INSERT INTO user_plans VALUES (1, 2)",
+	}, {
+		name: "a primary key on the other end", ends: thirdParties, on: partial,
+		made: []string{"CREATE TABLE users (id integer PRIMARY KEY)", "INSERT INTO users VALUES (1), (2)",
+			"CREATE TABLE user_plans (" + fk("user_id", "users") + ", plan_id integer NOT NULL PRIMARY KEY REFERENCES plans (id))", "INSERT INTO user_plans VALUES (1, 1), (1, 2)"},
+		want: []string{"copied-unique-key plan_id", "no-reverse-index user_id"}, says: "It is the primary key", refused: "INSERT INTO user_plans VALUES (2, 1)",
+		left: []string{"copied-unique-key plan_id"},
 	}, {
 		name: "a deferrable primary key that deleted rows take too", on: postgres,
 		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", deleted_at timestamp NULL, PRIMARY KEY (user_id, group_id) DEFERRABLE)", back},

@@ -181,6 +181,14 @@ var sounds = []sound{
 		},
 		tables: []string{"user_groups GORM user_id>users.id group_id>groups.id"},
 	}, {
+		name: "a unique column of its own, which one end has too",
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY, uuid varchar(36) UNIQUE)", "CREATE TABLE groups (id integer PRIMARY KEY)",
+			"CREATE TABLE user_groups (" + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", uuid varchar(36) UNIQUE, PRIMARY KEY (user_id, group_id))",
+			"CREATE INDEX g ON user_groups (group_id)",
+		},
+		tables: []string{"user_groups GORM user_id>users.id group_id>groups.id"},
+	}, {
 		name: "one row for each of an end", // as Django inherits
 		made: []string{
 			"CREATE TABLE person (id integer PRIMARY KEY)", "CREATE TABLE company (id integer PRIMARY KEY)",
