@@ -33,6 +33,9 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
 		return err
 	}
+	if j.keys.several == "" {
+		j.keys.several = j.partial()
+	}
 	if j.rows < 0 && j.t.readable {
 		err := a.try(ctx, func() (err error) {
 			j.rows, err = a.engine.estimate(ctx, a.session, j.t)

@@ -106,6 +106,25 @@ func (t *table) separates(x *index, plain, rest, pair []string, s *soft) bool {
 	})
 }
 
+// partial says that the pair is a part of what links two rows, where an end's rows are told
+// apart by a column that the join table has too, as a tenant's are; "" if it is all.
+func (j *join) partial() string {
+	for _, e := range j.ends {
+		if e.to == nil || len(e.references) == 0 || e.to.keyed(e.references) {
+			continue
+		}
+		for _, x := range e.to.indexes {
+			more := minus(x.columns, e.references)
+			if x.unique && x.where == "" && contains(x.columns, e.references) && len(minus(more, j.pair)) > 0 &&
+				!slices.ContainsFunc(more, func(c string) bool { return j.t.column(c) == nil }) {
+				return fmt.Sprintf("The key of %s is (%s), and this table has %s too, so a pair may be meant to be stored with several: then a unique key has to have that too. "+
+					"Whether it is, and which rows would have to go, only you can say.", e.name(), quoted(x.columns), quoted(more))
+			}
+		}
+	}
+	return ""
+}
+
 // nullables are those of the columns that permit NULL. In SQLite's primary keys all do,
 // which is nothing that anybody has asked for: rows tell whether it matters.
 func (t *table) nullables(columns []string) []string {

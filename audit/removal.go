@@ -54,7 +54,7 @@ func (a *audit) undecided(j *join) string {
 		}
 	}
 	for _, d := range differ {
-		if d.pairs > 0 && (j.t.refers(d.column) || repeats(d.column) || slices.ContainsFunc(words(d.column), func(w string) bool { return slices.Contains(states, w) })) {
+		if d.pairs > 0 && j.t.distinguishes(d.column) {
 			return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", d.column)
 		}
 	}
@@ -65,6 +65,11 @@ func (a *audit) undecided(j *join) string {
 var states = []string{"status", "state", "active", "inactive", "enabled", "disabled", "archived", "revoked", "expires", "expired", "current",
 	"role", "type", "kind", "level", "permission", "privilege", "scope", "action", "event", "category", "purpose", "locale", "language", "tenant",
 	"cancelled", "canceled", "approved", "accepted", "rejected", "confirmed", "pending", "suspended", "blocked", "banned", "left"}
+
+// distinguishes says whether rows of one pair that differ in a column may be meant to.
+func (t *table) distinguishes(column string) bool {
+	return t.refers(column) || repeats(column) || slices.ContainsFunc(words(column), func(w string) bool { return slices.Contains(states, w) })
+}
 
 // refers says whether a column is a reference to a third thing, by which rows of one pair
 // stand for one thing each; not one to who has written the row.

@@ -74,6 +74,12 @@ func (a *audit) uniqueKey(j *join) []found {
 	if len(k.invalid) > 0 {
 		f.Story += " The index " + k.invalid[0].name + " is invalid, left behind by a CREATE INDEX CONCURRENTLY that failed or still runs, and keeps nothing apart."
 	}
+	if k.faulty != nil && k.faulty.primary && j.keyToCome() {
+		f.Story += noPrimaryKey
+	}
+	if columns := j.merged(); columns != nil {
+		f.Story += fmt.Sprintf(" After the fix rows of one pair that differ in %s can't stand beside each other any more: if they are meant to, leave it.", quoted(columns))
+	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
 		f.Story += " Whether pairs are stored twice was not counted; the fix looks for them first."
 	}
@@ -82,6 +88,21 @@ func (a *audit) uniqueKey(j *join) []found {
 	}
 	f.mend = func() change { return a.mendKey(j) }
 	return []found{f}
+}
+
+// merged are the columns in which rows of one pair may be meant to differ, and can't once
+// there is a new key on the pair. Where rows do, no key is made.
+func (j *join) merged() []string {
+	if !j.keyToCome() || j.keys.several != "" || !j.facts.counted || j.facts.twice > 0 {
+		return nil
+	}
+	var columns []string
+	for _, c := range j.t.others(j.pair, j.soft) {
+		if j.t.distinguishes(c) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
 }
 
 // faulty is the finding about a unique key that is not enough.

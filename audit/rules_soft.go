@@ -8,6 +8,9 @@ import (
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
 
+// noPrimaryKey is told of a fix that puts another key in the place of a primary one.
+const noPrimaryKey = " After the fix the table has no primary key; what tells rows by it, as replication may, needs another."
+
 // softKey: a unique key that deleted links take too.
 func (a *audit) softKey(j *join) []found {
 	x := j.keys.full
@@ -28,7 +31,7 @@ func (a *audit) softKey(j *join) []found {
 		f.Story += "m2msafe brings the deleted row back; with it only other writers lose links."
 	}
 	if x.primary {
-		f.Story += " After the fix the table has no primary key; what tells rows by it, as replication may, needs another."
+		f.Story += noPrimaryKey
 	}
 	if _, is := a.engine.(*mysql); !is {
 		f.Story += fmt.Sprintf(" After the fix an ON CONFLICT (%s) has to repeat the new key's WHERE, and fails without it: change those of the app first.", quoted(j.pair))
@@ -100,7 +103,7 @@ func (j *join) ownName(columns []string) bool {
 
 // widen puts a key on the pair in the place of one on a part of it.
 func (a *audit) widen(j *join, x *index) change {
-	if names := a.database.dependents(j.t, x); names != nil {
+	if x.primary || a.database.dependents(j.t, x) != nil {
 		return a.dropKey(j, x)
 	}
 	var c change
@@ -114,8 +117,12 @@ func (a *audit) widen(j *join, x *index) change {
 	return c.then(a.dropKey(j, x))
 }
 
-// dropKey takes a unique key away, if nothing refers to it.
+// dropKey takes a unique key away, if nothing refers to it and it is not what tells the
+// table's rows apart.
 func (a *audit) dropKey(j *join, x *index) change {
+	if x.primary {
+		return cannot("It is the primary key, which nobody makes by chance: what takes its place has to be written by hand.")
+	}
 	if names := a.database.dependents(j.t, x); names != nil {
 		return cannot("A foreign key of " + quoted(names) + " refers to it, so it has to stay until that is gone.")
 	}

@@ -211,21 +211,11 @@ func (c *create) drop(columns []string) bool {
 	all := tokens(c.parts[i])
 	for n := 1; n < len(all); n++ {
 		from, to := n, n
-		switch {
-		case all[n].is("UNIQUE"):
-		case all[n].is("PRIMARY"):
-			to = n + 1
-			if to+1 < len(all) && all[to+1].is("ASC", "DESC") {
-				to++
-			}
-		default:
+		if !all[n].is("UNIQUE") { // a primary key of one column stays
 			continue
 		}
 		if to+3 < len(all) && all[to+1].is("ON") && all[to+2].is("CONFLICT") {
 			to += 3
-		}
-		if to+1 < len(all) && all[to+1].is("AUTOINCREMENT") {
-			return false
 		}
 		if n > 2 && all[n-2].is("CONSTRAINT") {
 			from = n - 2

@@ -69,11 +69,6 @@ func TestTablesMadeAnew(t *testing.T) {
 				"INSERT INTO user_groups VALUES ('1', 1)"},
 			want: []string{"key-types-differ user_id", "no-foreign-key user_id"}, rows: []int64{1, 1},
 		},
-		"a primary key in a column's definition": {
-			made: []string{"CREATE TABLE user_groups (user_id integer NOT NULL PRIMARY KEY DESC REFERENCES users, group_id integer NOT NULL REFERENCES groups)", "CREATE INDEX g ON user_groups (group_id)",
-				"INSERT INTO user_groups VALUES (1, 1)"},
-			want: []string{"copied-unique-key user_id"}, rows: []int64{1},
-		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -125,11 +120,27 @@ func TestKeyThatHasToStay(t *testing.T) {
 	require.Empty(t, report.Findings[1].Fix)
 	require.Contains(t, report.Findings[1].Story, "WITHOUT ROWID")
 
-	db = onSQLite(t, "CREATE TABLE user_groups (user_id integer PRIMARY KEY AUTOINCREMENT REFERENCES users, group_id integer NOT NULL REFERENCES groups)", "CREATE INDEX g ON user_groups (group_id)")
+	for _, key := range []string{"integer PRIMARY KEY AUTOINCREMENT", "integer NOT NULL PRIMARY KEY DESC"} {
+		db = onSQLite(t, "CREATE TABLE user_groups (user_id "+key+" REFERENCES users, group_id integer NOT NULL REFERENCES groups)", "CREATE INDEX g ON user_groups (group_id)")
+		report = audittest.Run(t, db, "sqlite", audit.Options{})
+		require.Equal(t, []string{"copied-unique-key user_id"}, audittest.Rules(report))
+		require.Empty(t, report.Findings[0].Fix)
+		require.Contains(t, report.Findings[0].Story, "by hand")
+	}
+
+	// Of two keys on one column the primary one stays.
+	db = onSQLite(t, "CREATE TABLE user_groups (user_id integer NOT NULL PRIMARY KEY UNIQUE REFERENCES users, group_id integer NOT NULL REFERENCES groups)", "CREATE INDEX g ON user_groups (group_id)")
 	report = audittest.Run(t, db, "sqlite", audit.Options{})
-	require.Equal(t, []string{"copied-unique-key user_id"}, audittest.Rules(report))
-	require.Empty(t, report.Findings[0].Fix)
-	require.Contains(t, report.Findings[0].Story, "by hand")
+	require.Equal(t, []string{"copied-unique-key user_id", "copied-unique-key user_id"}, audittest.Rules(report))
+	for _, f := range report.Findings {
+		for _, s := range f.Fix {
+			audittest.Execute(t, db, s.SQL)
+		}
+	}
+	require.Equal(t, []string{"copied-unique-key user_id"}, audittest.Rules(audittest.Run(t, db, "sqlite", audit.Options{})))
+	var key int
+	require.NoError(t, db.QueryRow("SELECT pk FROM pragma_table_info('user_groups') WHERE name = 'user_id'").Scan(&key))
+	require.Equal(t, 1, key)
 }
 
 // The audit only reads, keeps no other from writing, and leaves the connection as it was.

@@ -15,11 +15,15 @@ import (
 type careful struct {
 	name string
 	on   []string
+	ends []string // in the place of the usual ones
 	made []string
 	want []string
 	// says is in the story of the first finding.
 	says string
 	opts audit.Options
+	// fits is what the app can write when all fixes have run, refused what it can't.
+	fits, refused string
+	left          []string // what is found then, if that is asked
 }
 
 const bare = "user_id integer NOT NULL, group_id integer NOT NULL"
@@ -97,13 +101,16 @@ var carefully = []careful{
 // Careful: what a fix would have to guess it does not do. All that is there is there still
 // when all fixes have run.
 func Careful(t *testing.T, kind string, open Open) {
-	for _, c := range carefully {
+	for _, c := range slices.Concat(carefully, carefulRoles) {
 		if c.on != nil && !slices.Contains(c.on, kind) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			db := open(t)
-			for _, s := range slices.Concat(ends, c.made) {
+			if c.ends == nil {
+				c.ends = ends
+			}
+			for _, s := range slices.Concat(c.ends, c.made) {
 				Execute(t, db, analyze(kind, s))
 			}
 			report := Run(t, db, kind, c.opts)
@@ -120,6 +127,16 @@ func Careful(t *testing.T, kind string, open Open) {
 			require.Len(t, left, len(stored))
 			for i := range left { // a fix may have added a column
 				require.Contains(t, left[i], strings.TrimSuffix(stored[i], "]"))
+			}
+			if c.left != nil {
+				require.Equal(t, c.left, Rules(Run(t, db, kind, c.opts)))
+			}
+			if c.fits != "" {
+				Execute(t, db, c.fits)
+			}
+			if c.refused != "" {
+				_, err := db.ExecContext(t.Context(), c.refused)
+				require.Error(t, err, c.refused)
 			}
 		})
 	}

@@ -61,6 +61,11 @@ var defects = []defect{
 			"INSERT INTO user_groups VALUES (3, 1, 1, 'c'), (1, 1, 1, 'a'), (2, 1, 1, 'b'), (4, 2, 2, 'd')"},
 		want: []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, rows: []int64{2, 4},
 	}, {
+		name: "duplicates that have much to say",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", note varchar(9), nickname varchar(9), color varchar(9))", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 'a', 'x', 'red'), (2, 1, 1, 'b', 'x', 'red'), (3, 2, 1, 'b', 'y', 'red')"},
+		want: []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, rows: []int64{1, 3},
+	}, {
 		name: "duplicates with times",
 		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", created_at varchar(30))", back,
 			"INSERT INTO user_groups VALUES (1, 1, '2024'), (1, 1, NULL), (1, 1, '2023')"},

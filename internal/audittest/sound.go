@@ -165,6 +165,36 @@ var sounds = []sound{
 		},
 		tables: []string{"flight_guests GORM flight_id>flights.id guest_id>guests.id"},
 	}, {
+		name: "a third table", // of which nothing says that it is not part of what is linked
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY)", "CREATE TABLE projects (id integer PRIMARY KEY)", "CREATE TABLE roles (id integer PRIMARY KEY)",
+			"CREATE TABLE user_project_roles (id integer PRIMARY KEY, " + fk("user_id", "users") + ", " + fk("project_id", "projects") + ", " + fk("role_id", "roles") + ", created_at timestamp NULL)",
+			"INSERT INTO users VALUES (1)", "INSERT INTO projects VALUES (1), (2)", "INSERT INTO roles VALUES (1)",
+			"INSERT INTO user_project_roles VALUES (1, 1, 1, 1, NULL), (2, 1, 2, 1, NULL)",
+		},
+	}, {
+		name: "a unique column of its own, which both ends have too",
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY, uuid varchar(36) UNIQUE, code varchar(9) UNIQUE)", "CREATE TABLE groups (id integer PRIMARY KEY, uuid varchar(36) UNIQUE, code varchar(9) UNIQUE)",
+			"CREATE TABLE user_groups (" + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", uuid varchar(36) UNIQUE, code varchar(9) UNIQUE, id integer NOT NULL UNIQUE, PRIMARY KEY (user_id, group_id))",
+			"CREATE INDEX g ON user_groups (group_id)",
+		},
+		tables: []string{"user_groups GORM user_id>users.id group_id>groups.id"},
+	}, {
+		name: "a unique column of its own, which one end has too",
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY, uuid varchar(36) UNIQUE)", "CREATE TABLE groups (id integer PRIMARY KEY)",
+			"CREATE TABLE user_groups (" + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", uuid varchar(36) UNIQUE, PRIMARY KEY (user_id, group_id))",
+			"CREATE INDEX g ON user_groups (group_id)",
+		},
+		tables: []string{"user_groups GORM user_id>users.id group_id>groups.id"},
+	}, {
+		name: "one row for each of an end", // as Django inherits
+		made: []string{
+			"CREATE TABLE person (id integer PRIMARY KEY)", "CREATE TABLE company (id integer PRIMARY KEY)",
+			"CREATE TABLE employee (person_ptr_id integer NOT NULL PRIMARY KEY REFERENCES person (id), " + fk("company_id", "company") + ")",
+		},
+	}, {
 		name: "nothing",
 	}, {
 		name: "nothing to do with it",

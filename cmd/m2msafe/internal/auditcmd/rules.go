@@ -17,7 +17,7 @@ var ruleTexts = []ruleText{
 		audit.NoUniqueKey, audit.Error,
 		"Nothing keeps a pair from being stored twice.",
 		"Two requests that link the same pair at once both look, both find nothing, and both insert. No code of the app can prevent it: only a unique key on the pair can.",
-		"Builds a unique key on the pair, on PostgreSQL CONCURRENTLY, once the rows that are too many are in a table of their own.",
+		"Builds a unique key on the pair, on PostgreSQL CONCURRENTLY, once the rows that are too many are in a table of their own. Where a tenant's column is in the key of an end, it has to be written by hand; where rows of one pair may be meant to differ, as by a role, the finding says so.",
 	},
 	{
 		audit.PartialUniqueKey, audit.Error,
@@ -83,7 +83,7 @@ var ruleTexts = []ruleText{
 		audit.CopiedUniqueKey, audit.Warning,
 		"A unique key that is not the pair's lets an end be linked once.",
 		"It stands on one end's column, or was copied from the source together with a column. The second link is refused, or silently not there.",
-		"Takes it away, and puts a key on the pair in its place where there is none.",
+		"Takes it away, and puts a key on the pair in its place where there is none. A primary key it leaves: what takes its place has to be written by hand.",
 	},
 	{
 		audit.LookupNotUnique, audit.Warning,
