@@ -159,3 +159,19 @@ func TestActionsThatAreNotShown(t *testing.T) {
 		})
 	}
 }
+
+// A join table of which a role is shown nothing is not there for it, unless it is named.
+func TestJoinThatIsNotShown(t *testing.T) {
+	address := dsn(t)
+	db := open(t, "mysql", address)
+	var database string
+	require.NoError(t, db.QueryRow("SELECT database()").Scan(&database))
+	audittest.Execute(t, db, users, groups, "CREATE TABLE user_groups ("+pair+")")
+	few := asUser(t, db, address, "SELECT ON "+database+".users", "SELECT ON "+database+".groups")
+	report := audittest.Run(t, few, "mysql", audit.Options{})
+	require.Empty(t, report.Tables)
+	require.Empty(t, report.Findings)
+	require.Empty(t, report.Unseen)
+	report = audittest.Run(t, few, "mysql", audit.Options{Tables: []string{"user_groups"}})
+	require.Equal(t, []audit.Unseen{{Table: "user_groups", Reason: "there is no such table, or no privilege on it"}}, report.Unseen)
+}
