@@ -49,14 +49,8 @@ func TestRowThatStaysIsRemovedMeanwhile(t *testing.T) {
 					}
 					mended <- nil
 				}()
-				waiting := func() (waits bool) {
-					if pgtest.Admin(t).QueryRow("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", pid).Scan(&waits) != nil {
-						return false
-					}
-					return waits
-				}
 				// Unlocked, the statement waits for no one where it has chosen the row of id 2.
-				for end := time.Now().Add(5 * time.Second); !waiting() && len(mended) == 0 && time.Now().Before(end); {
+				for end := time.Now().Add(5 * time.Second); !waits(t, pid) && len(mended) == 0 && time.Now().Before(end); {
 					time.Sleep(10 * time.Millisecond)
 				}
 				require.NoError(t, other.Commit())
@@ -75,6 +69,50 @@ func TestRowThatStaysIsRemovedMeanwhile(t *testing.T) {
 	audittest.Execute(t, db, fix[0].SQL, "SET default_transaction_isolation = 'repeatable read'")
 	_, err := db.Exec(fix[1].SQL)
 	require.ErrorContains(t, err, "READ COMMITTED")
+}
+
+// Somebody gives a seat to a link while the fix waits: the link stays, and so the seat.
+func TestRowComesToHangMeanwhile(t *testing.T) {
+	for name, tc := range map[string]struct {
+		rows, seat string
+		rule       audit.Rule
+		left       []string
+	}{
+		"a link to nothing":  {"(1, 1, 1), (2, 99, 1), (3, 98, 1), (4, 2, 1), (5, 3, 1)", "2", audit.DanglingLinks, []string{"1 1 1", "2 99 1", "4 2 1", "5 3 1"}},
+		"a row too many":     {"(1, 1, 1), (2, 1, 1), (3, 1, 1)", "3", audit.DuplicatePairs, []string{"3 1 1"}},
+		"the one that stays": {"(1, 1, 1), (2, 1, 1)", "1", audit.DuplicatePairs, []string{"1 1 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := made(t, "CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer NOT NULL, group_id integer NOT NULL REFERENCES groups)",
+				"CREATE TABLE seats (link_id integer REFERENCES user_groups ON DELETE CASCADE)", "INSERT INTO user_groups VALUES "+tc.rows)
+			report := look(t, db, audit.Options{Tables: []string{"user_groups"}})
+			require.Equal(t, tc.rule, report.Findings[0].Rule)
+			other, err := pgtest.Admin(t).Begin()
+			require.NoError(t, err)
+			defer other.Rollback()
+			_, err = other.Exec("INSERT INTO " + schemaOf(t, db) + ".seats VALUES (" + tc.seat + ")")
+			require.NoError(t, err)
+			var pid int
+			require.NoError(t, db.QueryRow("SELECT pg_backend_pid()").Scan(&pid))
+			mended := make(chan error, 1)
+			go func() { mended <- execute(db, report.Findings[0].Fix) }()
+			for end := time.Now().Add(5 * time.Second); !waits(t, pid) && len(mended) == 0 && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			require.NoError(t, other.Commit())
+			require.NoError(t, <-mended)
+			require.Equal(t, tc.left, linked(t, db))
+			var seats int
+			require.NoError(t, db.QueryRow("SELECT count(*) FROM seats").Scan(&seats))
+			require.Equal(t, 1, seats)
+		})
+	}
+}
+
+// waits says whether a server's process waits for a lock.
+func waits(t *testing.T, pid int) (waiting bool) {
+	require.NoError(t, pgtest.Admin(t).QueryRow("SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", pid).Scan(&waiting))
+	return waiting
 }
 
 // linked are the rows that are there.

@@ -29,8 +29,11 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 		}
 	}
 	gone := Statement{SQL: "WITH m2msafe_gone AS (DELETE FROM " + p.table(t) + " AS j WHERE " + condition + " RETURNING " + names(p, "j", t.stored()) + ") INSERT INTO " + kept + " (" + columns + ") SELECT " + columns + " FROM m2msafe_gone", Why: r.why}
-	if r.pair != nil {
-		gone = p.locked(t, gone)
+	switch {
+	case r.hung != nil: // the check of a foreign key takes ROW SHARE, which only this holds up
+		gone = p.locked(t, "EXCLUSIVE", gone, "who writes to the table or to what refers to it waits meanwhile, so that nothing comes to hang on what is removed")
+	case r.pair != nil:
+		gone = p.locked(t, "SHARE ROW EXCLUSIVE", gone, "writers of the table wait meanwhile, so that none takes the row away that stays")
 	}
 	c := change{
 		fix: append([]Statement{
@@ -57,18 +60,19 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 }
 
 // locked is a statement that sees what all others have written: of a pair it removes the
-// rows that are too many, and one whom it waits for might have removed the row that stays.
+// rows that are too many, and one whom it waits for might have removed the row that stays,
+// or have given another row to what is to be removed.
 // LOCK TABLE by itself needs a transaction around it, and a block does not. Where a
 // transaction sees the database as it began, the lock would come too late.
-func (p postgres) locked(t *table, s Statement) Statement {
+func (p postgres) locked(t *table, mode string, s Statement, why string) Statement {
 	tag := "$m2msafe$"
 	for n := 2; strings.Contains(s.SQL+p.table(t), strings.TrimSuffix(tag, "$")); n++ {
 		tag = fmt.Sprintf("$m2msafe%d$", n)
 	}
 	return Statement{SQL: "DO " + tag + "BEGIN " +
 		"IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN RAISE EXCEPTION 'run this in a transaction that is READ COMMITTED'; END IF; " +
-		"LOCK TABLE " + p.table(t) + " IN SHARE ROW EXCLUSIVE MODE; " + s.SQL + "; END" + tag,
-		Why: s.Why + "; writers of the table wait meanwhile, so that none takes the row away that stays"}
+		"LOCK TABLE " + p.table(t) + " IN " + mode + " MODE; " + s.SQL + "; END" + tag,
+		Why: s.Why + "; " + why}
 }
 
 // checked has what is checked as late as at COMMIT be checked now: before that, no
