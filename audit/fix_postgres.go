@@ -86,61 +86,6 @@ func (postgres) differ(c, key *column, _ bool) string {
 	return c.typ + " for " + key.typ
 }
 
-func (p postgres) remove(m *maker, t *table, r removal) change {
-	kept := p.in(t, m.name(t.schema, removedPrefix+t.name))
-	columns := names(p, "", t.stored())
-	condition := r.where
-	if r.pair != nil {
-		row := []string{"ctid"}
-		if key := t.identity(); key != nil {
-			row = nil
-			for _, c := range pairOf(key, r.pair) { // of a pair still, if another changes the row meanwhile
-				row = append(row, p.quote(c))
-			}
-		} else if t.partitioned {
-			row = []string{"tableoid", "ctid"}
-		}
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(p, t, row) + ")" + and(living(p, "j", r.soft)) + r.stays(p)
-	}
-	overriding := ""
-	for _, c := range t.columns {
-		if c.identity {
-			overriding = " OVERRIDING SYSTEM VALUE"
-		}
-	}
-	c := change{
-		fix: append([]Statement{
-			{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"},
-			{SQL: "WITH m2msafe_gone AS (DELETE FROM " + p.table(t) + " AS j WHERE " + condition + " RETURNING " + names(p, "j", t.stored()) + ") INSERT INTO " + kept + " (" + columns + ") SELECT " + columns + " FROM m2msafe_gone", Why: r.why},
-		}, p.checked(t)...),
-		undo: slices.Concat([]Statement{
-			{SQL: "INSERT INTO " + p.table(t) + " (" + columns + ")" + overriding + " SELECT " + columns + " FROM " + kept, Why: "puts the removed rows back"},
-		}, p.checked(t), []Statement{
-			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
-		}),
-	}
-	for _, f := range r.against { // one that is not valid yet refuses the rows all the same
-		c.undo = slices.Concat(
-			[]Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(f.name), "the rows are in its way")}, c.undo,
-			[]Statement{p.alter(t, "ADD CONSTRAINT "+p.quote(f.name)+" "+f.definition, "makes it as it was")})
-	}
-	if r.secured {
-		c.fix = slices.Concat(
-			[]Statement{{SQL: "SET row_security = off", Why: "fails where policies hide rows from this role, which would seem to be missing"}}, c.fix,
-			[]Statement{{SQL: "RESET row_security", Why: "as it was"}})
-	}
-	return c
-}
-
-// checked has what is checked as late as at COMMIT be checked now: before that, no
-// statement may alter the table in the same transaction.
-func (p postgres) checked(t *table) []Statement {
-	if !t.deferred {
-		return nil
-	}
-	return []Statement{{SQL: "SET CONSTRAINTS ALL IMMEDIATE", Why: "in a transaction, has what is deferred be checked now, so that the table can be altered"}}
-}
-
 func (p postgres) alter(t *table, what, why string) Statement {
 	return Statement{SQL: "ALTER TABLE " + p.table(t) + " " + what, Why: why}
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-const mysqlStrangers = `SELECT k.referenced_table_name, concat(k.table_schema, '.', k.table_name), max(r.delete_rule)
-FROM information_schema.key_column_usage AS k JOIN information_schema.referential_constraints AS r
+const mysqlStrangers = `SELECT DISTINCT k.referenced_table_name, concat(k.table_schema, '.', k.table_name), coalesce(r.delete_rule, '` + unshown + `')
+FROM information_schema.key_column_usage AS k LEFT JOIN information_schema.referential_constraints AS r
 ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
-WHERE k.referenced_table_schema = database() AND k.table_schema <> database() GROUP BY 1, 2`
+WHERE k.referenced_table_schema = database() AND k.table_schema <> database()`
 
 // mysqlRights says whether the role is shown all tables, and all of this database.
 const mysqlRights = `SELECT

@@ -67,7 +67,7 @@ FROM information_schema.key_column_usage WHERE table_schema = database() AND ref
 ORDER BY table_name, constraint_name, ordinal_position`
 
 const mysqlActions = `SELECT table_name, constraint_name, delete_rule FROM information_schema.referential_constraints
-WHERE constraint_schema = database() AND delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`
+WHERE constraint_schema = database()`
 
 func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, error) {
 	d := &database{taken: map[string]bool{}}
@@ -213,7 +213,7 @@ func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error 
 func readForeignPart(rows *sql.Rows, d *database, tables map[string]*table) error {
 	var from, column, reference string
 	var here bool
-	f := new(foreignKey)
+	f := &foreignKey{onDelete: unshown}
 	if err := rows.Scan(&from, &f.name, &column, &here, &f.refers, &reference); err != nil {
 		return err
 	}
@@ -241,7 +241,10 @@ func readAction(rows *sql.Rows, tables map[string]*table) error {
 	if t := tables[from]; t != nil {
 		for _, f := range t.foreign {
 			if f.name == name {
-				f.onDelete = action
+				f.onDelete = ""
+				if slices.Contains(lost, action) {
+					f.onDelete = action
+				}
 			}
 		}
 	}

@@ -24,7 +24,11 @@ type removal struct {
 }
 
 // lost are the actions of a foreign key by which the removal of a row is the loss of others.
-var lost = []string{"CASCADE", "SET NULL", "SET DEFAULT"}
+var lost = []string{"CASCADE", "SET NULL", "SET DEFAULT", unshown}
+
+// unshown is one that may be any of these: MariaDB shows foreign keys to a role that may
+// only read, and not what they do.
+const unshown = "(what, this role is not shown)"
 
 // needed says why no row of a join table is removed; "" if rows may be.
 func (a *audit) needed(j *join) string {

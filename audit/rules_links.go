@@ -125,7 +125,7 @@ func (a *audit) bind(j *join, i int) change {
 	action := " ON DELETE CASCADE"
 	if other := j.ends[1-i].foreign; other != nil {
 		action = ""
-		if other.onDelete != "" && other.onDelete != "SET NULL" {
+		if other.onDelete != "" && other.onDelete != unshown && other.onDelete != "SET NULL" {
 			action = " ON DELETE " + other.onDelete
 		}
 		action += other.deferral // what is checked at COMMIT lets an app write in any order
