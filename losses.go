@@ -38,7 +38,8 @@ func turnedDown(db *gorm.DB, err error) bool {
 	if code, driver := codeOf(err); driver == "sqlite" { // sqlite.org/rescode.html: SQLITE_IOERR alone may come late
 		return code&0xff != 10
 	}
-	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx.ErrTxCommitRollback
+	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") || // pgx.ErrTxCommitRollback
+		strings.Contains(err.Error(), "complete operation in a failed transaction") // pq.ErrInFailedTransaction
 }
 
 // translated says whether it is a sentinel of GORM's, which under TranslateError may be
