@@ -35,7 +35,7 @@ const (
 	storedName    = "m2msafe:stored"
 	finishName    = "m2msafe:finish"
 	retryName     = "m2msafe:retry"
-	last          = "*" // GORM's name for the end, whoever registers later
+	veryEnd       = "*" // GORM's name for it, whoever registers later
 )
 
 // register puts the pipeline into db's processors. A statement that saves
@@ -92,7 +92,7 @@ func register(db *gorm.DB) error {
 		{create.Before(end), openName, checkOpen},
 		{create.After(end).Before(behind(create, end)), storedName, stored},
 		{create.After(end), finishName, finish},
-		{create.After(last), retryName, retryOf(create)},
+		{create.After(veryEnd), retryName, retryOf(create)},
 		{update.Before(first[1]), directName, direct},
 		{update.Before(saveBefore), checkName, check(false)},
 		{update.Before(saveAfter), takeName, take(false)},
@@ -100,10 +100,10 @@ func register(db *gorm.DB) error {
 		{update.Before(end), openName, checkOpen},
 		{update.After(end).Before(behind(update, end)), storedName, stored},
 		{update.After(end), finishName, finish},
-		{update.After(last), retryName, retryOf(update)},
+		{update.After(veryEnd), retryName, retryOf(update)},
 		{remove.Before(first[2]), rememberName, rememberDelete},
 		{remove.After(end).Before(behind(remove, end)), storedName, stored},
-		{remove.After(last), retryName, retryDelete(remove)},
+		{remove.After(veryEnd), retryName, retryDelete(remove)},
 		{query.Before("gorm:query"), rememberName, keepWithin},
 		{query.After("gorm:after_query"), finishName, hear},
 		{row.After("gorm:row"), finishName, hear},
@@ -215,7 +215,7 @@ func fail(db *gorm.DB, err error) bool {
 }
 
 // retryOf has a transaction of GORM's run again that lost. It stands last: what other
-// plugins have behind COMMIT hears of each try once.
+// plugins have behind COMMIT hears of each try once, but for what is After("*") later.
 func retryOf(processor executor) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		retry(db, processor)

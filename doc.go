@@ -37,7 +37,8 @@
 //
 // [GetOrCreate] finds or inserts one row by its unique key, the through row
 // above all. [LinkKeys] links by keys alone, [LinkPairs] any number of them.
-// [Transaction] runs several calls as one, again if that lost.
+// [Transaction] runs several calls as one, again if that lost. [Audit] looks whether the
+// database can keep pairs unique.
 //
 // # Options
 //

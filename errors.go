@@ -8,15 +8,16 @@ import (
 	"gorm.io/gorm"
 )
 
-// What errors.Is finds in the errors of the plugin. All but the first three
-// come inside a [*LinkError], which has the relation and the keys.
+// What errors.Is finds in the errors of the plugin. All but the first three come inside a
+// [*LinkError], which has the relation and the keys; ErrRetry may come without one, of a
+// whole statement or a [Transaction].
 var (
 	// ErrOption is returned by db.Use, or by the calls made through With, for
 	// an option that is nil, given twice, in conflict or out of its place.
 	ErrOption = errors.New("m2msafe: option refused")
 	// ErrUnsupportedDatabase is returned for a GORM dialect that the plugin has no
-	// statements for: by the calls made through [With], and by db.Use under
-	// [UnknownDatabase] of [Refuse].
+	// statements for: by the calls made through [With], by [Transaction], by [Audit], and
+	// by db.Use under [UnknownDatabase] of [Refuse].
 	ErrUnsupportedDatabase = errors.New("m2msafe: unsupported database")
 	// ErrNotInUse is returned by the calls made through With on a *gorm.DB that
 	// never saw db.Use(m2msafe.New()).
@@ -48,8 +49,8 @@ var (
 	// ErrDeletedTarget: the row with a target's natural key is soft-deleted,
 	// and the option DeletedTargets does not allow for that.
 	ErrDeletedTarget = errors.New("target is soft-deleted")
-	// ErrRetry: the transaction lost against another one (a serialization
-	// failure or a deadlock). Run it again from its beginning.
+	// ErrRetry: the transaction lost against another one (a serialization failure, a
+	// deadlock, a lock that was waited for too long, a busy SQLite); run it again.
 	ErrRetry = errors.New("the transaction lost against another one")
 	// ErrNoJoinTable: the database has no table of the relation's name.
 	ErrNoJoinTable = errors.New("join table does not exist")

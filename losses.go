@@ -23,7 +23,8 @@ func lost(err error) error {
 // transaction lost, a deferred constraint is violated or trigger fails, or an error was
 // passed over that had aborted it. Behind others it may have been carried out: by
 // PostgreSQL's classes of SQLSTATE those of the connection, of an operator who ends the
-// session, of the system, and internal ones, and statement_completion_unknown.
+// session, of the system, and internal ones, and statement_completion_unknown; by SQLite's
+// codes IOERR alone. Behind sql.ErrTxDone it was never sent.
 func turnedDown(db *gorm.DB, err error) bool {
 	var state interface{ SQLState() string }
 	switch {

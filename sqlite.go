@@ -21,7 +21,7 @@ func abandoned(db *gorm.DB) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(db.Statement.Context), 50*time.Millisecond)
 	defer cancel()
 	var held []*sql.Conn
 	defer func() {
@@ -30,6 +30,9 @@ func abandoned(db *gorm.DB) {
 		}
 	}()
 	for range pool.Stats().Idle {
+		if pool.Stats().Idle == 0 { // waiting for one, with others in hand, would hold all up
+			return
+		}
 		conn, err := pool.Conn(ctx)
 		if err != nil {
 			return

@@ -135,13 +135,17 @@ func (l *links) atomically(needed, savepoint bool, f func() error) error {
 
 // undone is behindSavepoint, with models as they were where that is rolled back to: the
 // caller's transaction may go on, and give the numbers to others' rows.
-func (l *links) undone(db *gorm.DB, f func(tx *gorm.DB) error) error {
+func (l *links) undone(db *gorm.DB, f func(tx *gorm.DB) error) (err error) {
 	var m memory
 	m.keepAll(l.db.Statement)
-	err := behindSavepoint(db, f)
-	if err != nil && !db.DisableNestedTransaction {
-		m.restore()
-	}
+	undone := !db.DisableNestedTransaction
+	defer func() {
+		if undone { // by a panic, too
+			m.restore()
+		}
+	}()
+	err = behindSavepoint(db, f)
+	undone = undone && err != nil
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/m2msafe/m2msafe"
 )
 
-// regressions are what reviews have found, each once.
+// regressions are defects that the plugin has had, each once.
 var regressions = slices.Concat([]behaviour{
 	{"owners that are struct values are saved as on stock GORM", ownerValues},
 	{"Through reaches the relations that it fits, of those that a Create saves", throughOne},

@@ -101,6 +101,9 @@ func savepointMemory(t *testing.T, e Engine) {
 				require.NoError(t, transaction(db, func(tx *gorm.DB) error {
 					require.ErrorIs(t, call((&losses{left: 1, err: errHook}).on(tx), players), errHook)
 					require.Equal(t, fresh(), players)
+					panics := &losses{left: 1, then: func(*gorm.DB) { panic("oh") }}
+					require.PanicsWithValue(t, "oh", func() { _ = call(panics.on(tx), players) })
+					require.Equal(t, fresh(), players)
 					require.NoError(t, tx.Create(other).Error)
 					return call(tx, players)
 				}))

@@ -18,7 +18,7 @@ type Result struct {
 	Calls           []CallCount
 	Errors          []Count // by class, of each try
 	Reruns          int     // of callers' transactions that have lost, by ErrRetry
-	Rows            int     // that the audit has looked at
+	Rows            int     // that were compared
 	Done, Undone    int     // failed calls of which all rows are there, and of which none is
 	Broken          []Broken
 }
