@@ -40,7 +40,7 @@ func retryBehindAt(t *testing.T, e Engine, where string) {
 		exec(t, db, `DELETE FROM players`)
 		team, report := newTeam(), m2msafe.Report{}
 		require.NoError(t, db.Callback().Create().Before("gorm:commit_or_rollback_transaction").Register("test:arm", func(db *gorm.DB) {
-			if db.Statement.Table == "teams" {
+			if db.Statement.Table == tableOf(db, "teams") {
 				failed = err
 			}
 		}), i)

@@ -88,7 +88,7 @@ func betweenRuns(t *testing.T, e Engine, name string, call func(tx *gorm.DB) err
 	runs := 0
 	require.NoError(t, m2msafe.Transaction(t.Context(), db, func(tx *gorm.DB) error {
 		if runs++; runs == 2 {
-			require.NoError(t, tx.Exec(`INSERT INTO players (name) VALUES (?)`, name).Error)
+			require.NoError(t, tx.Exec(native(db, `INSERT INTO players (name) VALUES (?)`), name).Error)
 		}
 		if err := call(tx); err != nil {
 			return err
@@ -131,12 +131,12 @@ func retryMaps(t *testing.T, e Engine) {
 
 func transactionHears(t *testing.T, e Engine) {
 	for name, call := range map[string]func(tx *gorm.DB) error{
-		"Exec":   func(tx *gorm.DB) error { return tx.Exec(`UPDATE teams SET name = 'x'`).Error },
-		"Raw":    func(tx *gorm.DB) error { return tx.Raw(`SELECT name FROM teams`).Scan(new(string)).Error },
+		"Exec":   func(tx *gorm.DB) error { return tx.Exec(native(tx, `UPDATE teams SET name = 'x'`)).Error },
+		"Raw":    func(tx *gorm.DB) error { return tx.Raw(native(tx, `SELECT name FROM teams`)).Scan(new(string)).Error },
 		"Find":   func(tx *gorm.DB) error { return tx.Find(&[]Team{}).Error },
 		"Delete": func(tx *gorm.DB) error { return tx.Delete(&Player{}, "name = 'x'").Error },
 		"Row": func(tx *gorm.DB) error {
-			found, err := tx.Table("teams").Rows()
+			found, err := tx.Table(tableOf(tx, "teams")).Rows()
 			if err == nil {
 				err = found.Close()
 			}
