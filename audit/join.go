@@ -44,7 +44,7 @@ func (a *audit) joins() []*join {
 			a.unseen(t.full(), "its two ends could not be made out")
 			continue
 		}
-		all = append(all, a.make(t, ends, "named"))
+		all = append(all, a.make(t, ends, "named").withTenant())
 	}
 	if a.options.Joins == nil && a.options.Tables == nil {
 		for _, t := range a.database.tables {
@@ -52,7 +52,7 @@ func (a *audit) joins() []*join {
 				continue
 			}
 			if ends, ok := n.recognize(t); ok {
-				all = append(all, a.make(t, ends, convention(t, ends)))
+				all = append(all, a.make(t, ends, convention(t, ends)).withTenant())
 			}
 		}
 	}
@@ -129,6 +129,30 @@ func (a *audit) known(given JoinTable) *join {
 func (a *audit) make(t *table, ends [2]link, convention string) *join {
 	return &join{t: t, ends: ends, pair: pairOf(ends[0].columns, ends[1].columns), soft: softDeletion(t),
 		convention: convention, rows: t.rows, estimated: true}
+}
+
+// withTenant has the tenant's columns be of the pair, where the table's own key says so. What
+// models say of a pair is what an app goes by.
+func (j *join) withTenant() *join {
+	j.pair = append(j.pair, j.t.tenant(j.ends[0], j.ends[1], j.pair, j.soft)...)
+	return j
+}
+
+// tenant are the columns that a unique key has beside a pair's, if they are references which
+// both ends have too: then they are the same in all rows of a pair.
+func (t *table) tenant(a, b link, pair []string, s *soft) []string {
+	for _, x := range t.indexes {
+		rest := minus(t.minusDead(x, pair, s), pair)
+		if a.to == nil || b.to == nil || !x.unique || len(rest) == 0 || slices.Contains(x.columns, "") || !contains(x.columns, pair) {
+			continue
+		}
+		if !slices.ContainsFunc(rest, func(c string) bool {
+			return !t.refers(c) || t.column(c).nullable || a.to.column(c) == nil || b.to.column(c) == nil
+		}) {
+			return rest
+		}
+	}
+	return nil
 }
 
 // public is the join table as the report has it.

@@ -157,11 +157,10 @@ func (n *nouns) pair(t *table) (ends [2]link, best int) {
 func fit(t *table, a, b link, links []link) int {
 	pair := pairOf(a.columns, b.columns)
 	soft := softDeletion(t)
-	key := t.primaryKey()
-	if key != nil && (contains(a.columns, key.columns) || contains(b.columns, key.columns)) &&
-		!named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) {
-		return unfit // a row of that end has one row here, as a person is one employee
-	}
+	first, second := namesOf(a), namesOf(b)
+	declared := a.foreign != nil && b.foreign != nil
+	full := named(t, first, second, declared) || isPrisma(t)
+	pair = append(pair, t.tenant(a, b, pair, soft)...)
 	for _, x := range t.indexes {
 		if x.unique && x.where == "" && !slices.Contains(x.columns, "") && catalog.SameColumns(t.minusDead(x, pair, soft), pair) {
 			return keyedPair
@@ -169,6 +168,11 @@ func fit(t *table, a, b link, links []link) int {
 		if x.unique && x.where != "" && soft != nil && catalog.SameColumns(x.columns, pair) && len(minus(t.mentioned(x.where), soft.columns())) == 0 {
 			return keyedPair
 		}
+	}
+	if !full && slices.ContainsFunc(t.indexes, func(x *index) bool {
+		return x.unique && x.where == "" && len(x.columns) > 0 && (contains(a.columns, x.columns) || contains(b.columns, x.columns))
+	}) {
+		return unfit // a row of that end has one row here, as a person is one employee
 	}
 	for _, x := range t.indexes { // a pair with something else is what the table is for
 		rest := minus(t.minusDead(x, pair, soft), pair)
@@ -196,12 +200,9 @@ func fit(t *table, a, b link, links []link) int {
 			others++
 		}
 	}
-	names, others2 := namesOf(a), namesOf(b)
-	declared := a.foreign != nil && b.foreign != nil
-	full := named(t, names, others2, declared) || isPrisma(t)
 	noun := words(t.name)
 	vocabulary := len(noun) > 0 && slices.ContainsFunc(linkNouns, func(n string) bool { return sameNoun(n, noun[len(noun)-1]) })
-	half := begins(t, names) || begins(t, others2) || ends(t, names) || ends(t, others2)
+	half := begins(t, first) || begins(t, second) || ends(t, first) || ends(t, second)
 	switch {
 	case id+times+others == 0:
 		return barePair
@@ -232,7 +233,7 @@ func isTime(name string) bool {
 // pairOf are the columns of two ends, each once.
 func pairOf(a, b []string) []string { return append(slices.Clone(a), minus(b, a)...) }
 
-// namesOf are the names that an end may have in a join table's: what its column is
+// namesOf are the first that an end may have in a join table's: what its column is
 // called after, and the table's.
 func namesOf(l link) [][]string {
 	var all [][]string

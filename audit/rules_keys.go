@@ -260,7 +260,7 @@ func (a *audit) leading(j *join) []string {
 	if j.t.led(first, gone...) && !j.t.led(second, gone...) {
 		first, second = second, first
 	}
-	return pairOf(first, second)
+	return pairOf(pairOf(first, second), j.pair)
 }
 
 // led says whether an index begins with the columns, but for some.

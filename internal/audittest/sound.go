@@ -122,6 +122,14 @@ var sounds = []sound{
 		},
 		tables: []string{"user_groups foreign keys tenant_id,user_id>users.tenant_id,id tenant_id,group_id>groups.tenant_id,id"},
 	}, {
+		name: "a tenant that both ends and the key have", // by which a pair is what it was without
+		made: []string{
+			"CREATE TABLE tenants (id integer PRIMARY KEY)", "CREATE TABLE users (id integer PRIMARY KEY, " + fk("org_id", "tenants") + ")", "CREATE TABLE groups (id integer PRIMARY KEY, " + fk("org_id", "tenants") + ")",
+			"CREATE TABLE user_groups (" + fk("org_id", "tenants") + ", " + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", PRIMARY KEY (org_id, user_id, group_id))",
+			"CREATE INDEX u ON user_groups (user_id)", "CREATE INDEX g ON user_groups (group_id)",
+		},
+		tables: []string{"user_groups foreign keys user_id>users.id group_id>groups.id"},
+	}, {
 		name: "who made the link",
 		made: []string{
 			"CREATE TABLE users (id integer PRIMARY KEY)", "CREATE TABLE groups (id integer PRIMARY KEY)",
@@ -193,6 +201,7 @@ var sounds = []sound{
 		made: []string{
 			"CREATE TABLE person (id integer PRIMARY KEY)", "CREATE TABLE company (id integer PRIMARY KEY)",
 			"CREATE TABLE employee (person_ptr_id integer NOT NULL PRIMARY KEY REFERENCES person (id), " + fk("company_id", "company") + ")",
+			"CREATE TABLE person_defaults (" + fk("person_id", "person") + ", " + fk("company_id", "company") + ", UNIQUE (person_id))",
 		},
 	}, {
 		name: "nothing",
