@@ -28,8 +28,10 @@ type Options struct {
 	// Timeout ends a statement (default 30 s); its table is then unseen. Those that read
 	// the catalogue have ten times as long.
 	Timeout time.Duration
-	// Progress, if there is one, hears of each table before it is looked at.
-	Progress func(done, all int, table string)
+	// Progress, if there is one, hears of each table before it is looked at, and of each
+	// look at all of its rows: how many tables are done, of how many, and what is looked
+	// at now, as "user_groups" or "duplicates in user_groups".
+	Progress func(done, all int, now string)
 }
 
 // The defaults of [Options].
@@ -102,15 +104,15 @@ func look(ctx context.Context, s *session, o Options) (*Report, error) {
 	}
 	a := &audit{session: s, options: o, database: d, maker: &maker{d: d, limit: s.engine.limit()}, report: &Report{Database: d.product}}
 	joins := a.joins()
-	for i, j := range joins {
-		if o.Progress != nil {
-			o.Progress(i, len(joins), j.t.full())
-		}
+	a.all = len(joins) + len(o.Lookups)
+	for _, j := range joins {
+		a.now("", j.t)
 		if err := a.count(ctx, j); err != nil {
 			return nil, err
 		}
 		a.report.Tables = append(a.report.Tables, j.public())
 		a.tell(j)
+		a.done++
 	}
 	if err := a.lookups(ctx); err != nil {
 		return nil, err
@@ -126,6 +128,15 @@ type audit struct {
 	maker    *maker
 	report   *Report
 	referred bool // what refers to tables from elsewhere was asked for
+	done     int  // tables and lookups
+	all      int
+}
+
+// now says what is looked at.
+func (a *audit) now(what string, t *table) {
+	if a.options.Progress != nil {
+		a.options.Progress(a.done, a.all, what+t.full())
+	}
 }
 
 func (a *audit) unseen(table, reason string) {

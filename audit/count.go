@@ -100,6 +100,7 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 	w := a.engine
 	from := " FROM " + w.table(j.t) + " AS j"
 	anyNull := orNull(w, "j", j.pair)
+	a.now("rows of ", j.t)
 	if err := a.numbers(ctx, "SELECT count(*), coalesce(sum(CASE WHEN "+anyNull+" THEN 1 ELSE 0 END), 0)"+from, &j.rows, &j.facts.nulls); err != nil {
 		return err
 	}
@@ -108,6 +109,7 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 		statement := "SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n" + from +
 			" WHERE NOT (" + anyNull + ")" + and(living(w, "j", j.soft)) +
 			" GROUP BY " + names(w, "j", j.pair) + " HAVING count(*) > 1) AS d"
+		a.now("duplicates in ", j.t)
 		if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
 			return err
 		}
@@ -116,6 +118,7 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 		}
 	}
 	if j.soft != nil && !j.soft.unclear && j.keys.full != nil {
+		a.now("deleted links of ", j.t)
 		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+living(w, "j", j.soft)+")", &j.facts.dead); err != nil {
 			return err
 		}
@@ -124,6 +127,7 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 		if !a.opens(j, i) || !e.to.readable {
 			continue
 		}
+		a.now("dangling links of ", j.t)
 		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE "+dangles(w, j.t, e), &j.facts.dangling[i]); err != nil {
 			return err
 		}
@@ -146,6 +150,7 @@ func (a *audit) askDifferences(ctx context.Context, j *join) error {
 	if j.facts.twice == 0 {
 		return nil
 	}
+	a.now("differences in ", j.t)
 	w := a.engine
 	var selected, sums []string
 	for i, c := range j.t.others(j.pair, j.soft) {

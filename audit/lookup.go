@@ -25,9 +25,11 @@ func (a *audit) lookups(ctx context.Context) error {
 			a.unseen(name, "there is no "+text+", or no privilege on it")
 			continue
 		}
+		a.now("", t)
 		if err := a.lookup(ctx, t, columns); err != nil {
 			return err
 		}
+		a.done++
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (c *auditCommand) run(ctx context.Context, stdout, stderr io.Writer) int {
 }
 
 // watchAudit shows an audit's progress on a terminal; elsewhere there is none.
-func watchAudit(w io.Writer) (progress func(done, all int, table string), looked func()) {
+func watchAudit(w io.Writer) (progress func(done, all int, now string), looked func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
 	}
@@ -53,9 +53,9 @@ func watchAudit(w io.Writer) (progress func(done, all int, table string), looked
 		defer mu.Unlock()
 		return at
 	})
-	return func(done, all int, table string) {
+	return func(done, all int, now string) {
 		mu.Lock()
 		defer mu.Unlock()
-		at = barState{int64(done), int64(all), show.Visible(table, false)}
+		at = barState{int64(done), int64(all), show.Visible(now, false)}
 	}, erase
 }

@@ -49,7 +49,7 @@ type Command struct {
 
 	Width    int  // of the terminal
 	Color    bool // on standard output
-	Progress func(done, all int, table string)
+	Progress func(done, all int, now string)
 	Looked   func() // is called when the database has been asked, before anything is printed
 	Now      func() time.Time
 
