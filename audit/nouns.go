@@ -114,7 +114,7 @@ type nouns struct {
 
 func nounsOf(d *database) *nouns {
 	n := &nouns{map[string][]*table{}, map[string][]*table{}}
-	for _, t := range d.tables {
+	for _, t := range slices.Concat(d.tables, d.views) {
 		all := words(t.name)
 		if len(all) == 0 {
 			continue
@@ -160,7 +160,7 @@ func (n *nouns) find(all []string, from *table) *table {
 }
 
 func only(found []*table) *table {
-	if len(found) == 1 {
+	if len(found) == 1 && found[0].columns != nil { // and no view
 		return found[0]
 	}
 	return nil

@@ -35,6 +35,9 @@ func (a *audit) needed(j *join) string {
 	if j.t.heirs {
 		return "Other tables inherit from this one, and a statement of PostgreSQL's means their rows too: which rows go has to be written by hand."
 	}
+	if j.t.triggers != nil {
+		return "When a row of the table is deleted " + quoted(j.t.triggers) + " runs, and what that does the audit can't know, nor take back: which rows go has to be written by hand."
+	}
 	for _, f := range j.t.strangers {
 		if slices.Contains(lost, f.onDelete) {
 			return fmt.Sprintf("Rows of %s refer to this table's ON DELETE %s, so they would be lost or changed with the rows that are removed: say first to which row they belong.", f.name, f.onDelete)

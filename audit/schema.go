@@ -11,6 +11,7 @@ import (
 type database struct {
 	product string // and its version
 	tables  []*table
+	views   []*table        // what is called like a table and is none: views, foreign tables; of each the names alone
 	taken   map[string]bool // names that a new table or index can't have; see [names]
 	hidden  bool            // other databases may have tables that refer to its rows
 	unseen  string          // why nobody knows what refers to its tables, if so
@@ -34,6 +35,7 @@ type table struct {
 	heirs        bool          // PostgreSQL: tables inherit from it, and its keys don't cover their rows
 	secured      bool          // PostgreSQL: policies can hide rows of it
 	deferred     bool          // PostgreSQL: something is checked as late as at COMMIT when its rows change
+	triggers     []string      // what runs when a row of it is deleted, and is the user's own: triggers and rules, by their names
 	published    bool          // PostgreSQL: logical replication tells its rows by its primary key
 	strangers    []*foreignKey // of tables that were not read, by whose names they go
 	planned      planned       // what the fixes so far make of it
