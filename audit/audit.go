@@ -123,13 +123,16 @@ func look(ctx context.Context, s *session, o Options) (*Report, error) {
 // audit is one on its way.
 type audit struct {
 	*session
-	options  Options
-	database *database
-	maker    *maker
-	report   *Report
-	referred bool // what refers to tables from elsewhere was asked for
-	done     int  // tables and lookups
-	all      int
+	options   Options
+	database  *database
+	maker     *maker
+	report    *Report
+	nouns     *nouns
+	known     []*join // from models
+	referring map[*table][]*referrer
+	referred  bool // what refers to tables from elsewhere was asked for
+	done      int  // tables and lookups
+	all       int
 }
 
 // now says what is looked at.

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,9 @@ type facts struct {
 	astray   int64    // and at either
 	points   [2]bool  // it was asked
 	filled   [2]int64 // rows that point at something or nothing, where some dangle
+	signs    [2]int64 // rows that point at nothing, and by what they have there may be meant to
 	differ   []difference
+	own      []*index // keys of the table's own, that look like copies of an end's
 }
 
 // difference is how many pairs that are stored more than once have rows that differ in a
@@ -48,7 +51,7 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 			j.rows = -1
 		}
 	}
-	ask := !j.keys.sound() || j.soft != nil && j.keys.full != nil || j.t.permitsNull(j.pair)
+	ask := !j.keys.sound() || len(j.copies()) > 0 || j.soft != nil && j.keys.full != nil || j.t.permitsNull(j.pair)
 	for i := range j.ends {
 		ask = ask || a.opens(j, i)
 	}
@@ -67,7 +70,8 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	return a.askIfAllowed(ctx, j)
 }
 
-// askIfAllowed asks a table's rows, if the role may and the table is not too large.
+// askIfAllowed asks a table's rows, if the role may and the table is not too large. What one
+// question can't be asked does not keep the others from it.
 func (a *audit) askIfAllowed(ctx context.Context, j *join) error {
 	if !j.t.readable {
 		a.unseen(j.t.full(), j.t.unreadable)
@@ -76,16 +80,24 @@ func (a *audit) askIfAllowed(ctx context.Context, j *join) error {
 	if j.rows > a.options.CountUpTo {
 		return nil
 	}
-	err := a.try(ctx, func() error { return a.ask(ctx, j) })
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		a.unseen(j.t.full(), a.reason(err))
-		j.facts = facts{}
-		return nil
-	}
 	j.facts.counted = true
+	for _, question := range []func(context.Context, *join) error{a.askPairs, a.askDead, a.askEnds, a.askCopies} {
+		before := j.facts
+		err := a.try(ctx, func() error { return question(ctx, j) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if lost := a.try(ctx, func() error { return a.exec(ctx, "SELECT 1") }); lost != nil {
+			return fmt.Errorf("the connection was lost while %s was looked at, run it again: %w", j.t.full(), errors.Join(lost, err))
+		}
+		if j.facts.counted {
+			a.unseen(j.t.full(), a.reason(err))
+		}
+		j.facts, j.facts.counted = before, false
+	}
 	return nil
 }
 
@@ -96,7 +108,8 @@ func (a *audit) opens(j *join, i int) bool {
 		(e.foreign == nil || e.foreign.unvalidated || a.engine.lax() || j.t.heirs)
 }
 
-func (a *audit) ask(ctx context.Context, j *join) error {
+// askPairs asks how many rows there are, and which of them have a pair that others have.
+func (a *audit) askPairs(ctx context.Context, j *join) error {
 	w := a.engine
 	from := " FROM " + w.table(j.t) + " AS j"
 	anyNull := orNull(w, "j", j.pair)
@@ -105,42 +118,62 @@ func (a *audit) ask(ctx context.Context, j *join) error {
 		return err
 	}
 	j.estimated = false
-	if !j.keys.sound() && (j.soft == nil || !j.soft.unclear) {
-		statement := "SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n" + from +
-			" WHERE NOT (" + anyNull + ")" + and(living(w, "j", j.soft)) +
-			" GROUP BY " + names(w, "j", j.pair) + " HAVING count(*) > 1) AS d"
-		a.now("duplicates in ", j.t)
-		if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
-			return err
-		}
-		if err := a.askDifferences(ctx, j); err != nil {
-			return err
-		}
+	if j.keys.sound() || j.soft != nil && j.soft.unclear {
+		return nil
 	}
-	if j.soft != nil && !j.soft.unclear && j.keys.full != nil {
-		a.now("deleted links of ", j.t)
-		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+living(w, "j", j.soft)+")", &j.facts.dead); err != nil {
-			return err
-		}
+	a.now("duplicates in ", j.t)
+	statement := "SELECT count(*), coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n" + from +
+		" WHERE NOT (" + anyNull + ")" + and(living(w, "j", j.soft)) +
+		" GROUP BY " + names(w, "j", j.pair) + " HAVING count(*) > 1) AS d"
+	if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
+		return err
 	}
+	return a.askDifferences(ctx, j)
+}
+
+// askDead asks for soft-deleted rows, where a key covers them.
+func (a *audit) askDead(ctx context.Context, j *join) error {
+	if j.soft == nil || j.soft.unclear || j.keys.full == nil {
+		return nil
+	}
+	a.now("deleted links of ", j.t)
+	return a.numbers(ctx, "SELECT count(*) FROM "+a.engine.table(j.t)+" AS j WHERE NOT ("+living(a.engine, "j", j.soft)+")", &j.facts.dead)
+}
+
+// signs are values that stand for no key.
+const signs = " IN ('0', '-1', '', '00000000-0000-0000-0000-000000000000')"
+
+// askEnds asks for rows that point at nothing.
+func (a *audit) askEnds(ctx context.Context, j *join) error {
+	w := a.engine
+	from := "SELECT count(*) FROM " + w.table(j.t) + " AS j WHERE "
 	for i, e := range j.ends {
 		if !a.opens(j, i) || !e.to.readable {
 			continue
 		}
 		a.now("dangling links of ", j.t)
-		if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE "+dangles(w, j.t, e), &j.facts.dangling[i]); err != nil {
+		if err := a.numbers(ctx, from+dangles(w, j.t, e), &j.facts.dangling[i]); err != nil {
 			return err
 		}
 		j.facts.points[i] = true
-		if j.facts.dangling[i] > 0 {
-			if err := a.numbers(ctx, "SELECT count(*)"+from+" WHERE NOT ("+orNull(w, "j", e.columns)+")", &j.facts.filled[i]); err != nil {
-				return err
-			}
+		if j.facts.dangling[i] == 0 || e.foreign != nil {
+			continue
+		}
+		sign := make([]string, len(e.columns))
+		for n, c := range e.columns {
+			sign[n] = w.text(dotted(w, "j", c)) + signs
+		}
+		err := a.numbers(ctx, from+"("+dangles(w, j.t, e)+") AND ("+strings.Join(sign, " OR ")+")", &j.facts.signs[i])
+		if err == nil {
+			err = a.numbers(ctx, from+"NOT ("+orNull(w, "j", e.columns)+")", &j.facts.filled[i])
+		}
+		if err != nil {
+			return err
 		}
 	}
 	j.facts.astray = j.facts.dangling[0] + j.facts.dangling[1]
 	if j.facts.dangling[0] > 0 && j.facts.dangling[1] > 0 { // some may at both
-		return a.numbers(ctx, "SELECT count(*)"+from+" WHERE ("+dangles(w, j.t, j.ends[0])+") OR ("+dangles(w, j.t, j.ends[1])+")", &j.facts.astray)
+		return a.numbers(ctx, from+"("+dangles(w, j.t, j.ends[0])+") OR ("+dangles(w, j.t, j.ends[1])+")", &j.facts.astray)
 	}
 	return nil
 }
@@ -170,15 +203,14 @@ func (a *audit) askDifferences(ctx context.Context, j *join) error {
 		orNull(w, "j", j.pair)+")"+and(living(w, "j", j.soft))+" GROUP BY "+names(w, "j", j.pair)+" HAVING count(*) > 1) AS d", into...)
 }
 
-// others are a table's columns in which rows of one pair may say different things: no
-// key, and no time that ORMs keep.
+// others are a table's columns in which rows of one pair may say different things: all but
+// its number, and who made or changed it when.
 func (t *table) others(pair []string, s *soft) []string {
 	var all []string
-	key := t.identity()
 	for _, c := range t.columns {
 		name := strings.Join(words(c.name), "_")
-		if slices.Contains(pair, c.name) || slices.Contains(key, c.name) || s.has(c.name) || c.generated != "" ||
-			isTime(name) && name != "tenant_id" || slices.Contains(birth, name) || isID(t, c) || strings.HasPrefix(name, "m2msafe_") {
+		if slices.Contains(pair, c.name) || s.has(c.name) || c.generated != "" || isID(t, c) || strings.HasPrefix(name, "m2msafe_") ||
+			slices.Contains(birth, name) || slices.Contains(changed, name) || strings.HasSuffix(name, "_by") || strings.HasSuffix(name, "_by_id") {
 			continue
 		}
 		all = append(all, c.name)

@@ -18,18 +18,21 @@ type join struct {
 	keys       keys
 	facts      facts
 	widened    bool // a fix has made a key on the pair
+	sure       bool // it is for pairs, and not for events that have two ends
 }
 
 // joins are the join tables to look at: those known, those named, or else all that are
 // recognized, by name.
 func (a *audit) joins() []*join {
-	n := nounsOf(a.database)
+	a.nouns = nounsOf(a.database)
+	n := a.nouns
 	var all []*join
 	for _, given := range a.options.Joins {
-		if j := a.known(given); j != nil {
+		if j := a.given(given); j != nil {
 			all = append(all, j)
 		}
 	}
+	a.known = slices.Clone(all)
 	for _, name := range a.options.Tables {
 		t := a.database.find(name)
 		if t == nil {
@@ -46,7 +49,7 @@ func (a *audit) joins() []*join {
 		}
 		all = append(all, a.make(t, ends, "named").withTenant())
 	}
-	if a.options.Joins == nil && a.options.Tables == nil {
+	if a.options.Joins == nil && len(a.options.Tables) == 0 {
 		for _, t := range a.database.tables {
 			if !t.scope {
 				continue
@@ -94,8 +97,8 @@ func likely(t *table, links []link) (ends [2]link, fit int) {
 	return ends, unfit
 }
 
-// known is a join table from models, nil if it is not in the database.
-func (a *audit) known(given JoinTable) *join {
+// given is a join table from models, nil if it is not in the database.
+func (a *audit) given(given JoinTable) *join {
 	t := a.database.find(given.Name)
 	if t == nil {
 		a.unseen(given.Name, "there is no such join table, or no privilege on it: run the migration")
@@ -117,7 +120,7 @@ func (a *audit) known(given JoinTable) *join {
 		convention = "models"
 	}
 	j := a.make(t, ends, convention)
-	j.relation = given.Relation
+	j.relation, j.sure = given.Relation, true
 	if given.SoftDelete != nil {
 		if by := softBy(t, given.SoftDelete); by != nil { // another app may know of a deletion of which this does not
 			j.soft = by
@@ -128,7 +131,7 @@ func (a *audit) known(given JoinTable) *join {
 
 func (a *audit) make(t *table, ends [2]link, convention string) *join {
 	return &join{t: t, ends: ends, pair: pairOf(ends[0].columns, ends[1].columns), soft: softDeletion(t),
-		convention: convention, rows: t.rows, estimated: true}
+		convention: convention, rows: t.rows, estimated: true, sure: convention == "models" || convention == "named" || isForPairs(t, ends)}
 }
 
 // withTenant has the tenant's columns be of the pair, where the table's own key says so. What

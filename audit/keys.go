@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,9 +42,9 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 	for _, x := range t.indexes {
 		plain := slices.DeleteFunc(slices.Clone(x.columns), func(c string) bool { return c == "" })
 		rest := minus(t.minusDead(x, pair, s), pair)
-		if t.separates(x, plain, rest, pair, s) {
+		if others := t.separates(x, pair, s); others != nil {
 			k.several = fmt.Sprintf("%s keeps a pair from being stored twice with one %s, so it may be meant to be stored with several: then this is no fault. "+
-				"Whether it is, and which rows would have to go, only you can say.", x.name, quoted(minus(rest, s.columns())))
+				"Whether it is, and which rows would have to go, only you can say.", x.name, quoted(others))
 		}
 		if x.excludes && x.where == "" && !x.invalid && catalog.SameColumns(x.columns, pair) {
 			k.excluded = x
@@ -56,6 +58,7 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 			len(minus(minus(x.uses, pair), s.columns())) == 0:
 			if x.where == "" && !x.invalid {
 				fault(x, ExpressionUniqueKey)
+				k.several = cmp.Or(k.several, t.nullSays(x, x.uses, pair))
 			}
 		case expressions || len(rest) > 0 && contains(plain, pair):
 			// It keeps something else apart.
@@ -75,6 +78,7 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 					k.several = fmt.Sprintf("Rows that differ in %s may be meant to be there beside each other, as a history: then this is no fault. "+
 						"Whether it is, and which rows would have to go, only you can say.", quoted(others))
 				}
+				k.several = cmp.Or(k.several, t.nullSays(x, t.mentioned(x.where), pair))
 			case t.heirs:
 				fault(x, PartialUniqueKey)
 			case x.deferrable:
@@ -82,7 +86,12 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 			case !x.nullsEqual && t.nullables(pair) != nil:
 				fault(x, NullableUniqueKey)
 			case x.where != "" || len(plain) > len(pair):
-				k.living = x
+				if holds, err = a.valuesLiving(ctx, t, x, s); err != nil {
+					return k, err
+				}
+				if holds {
+					k.living = x
+				}
 			case k.full == nil:
 				k.full = x
 			}
@@ -94,16 +103,32 @@ func (a *audit) classify(ctx context.Context, t *table, pair []string, s *soft) 
 	return k, nil
 }
 
-// separates says whether an index lets a pair be stored several times, as long as something
-// else differs: what no other key tells apart, and is no time at which rows are deleted.
-func (t *table) separates(x *index, plain, rest, pair []string, s *soft) bool {
-	if !x.unique && !x.excludes && !x.overlaps || x.invalid || len(plain) < len(x.columns) || !contains(plain, pair) {
-		return false
+// separates says by what else an index lets a pair be stored several times, as long as that
+// differs: what no other key tells apart, and is no time at which rows are deleted; nil if
+// it does not.
+func (t *table) separates(x *index, pair []string, s *soft) []string {
+	if !x.unique && !x.excludes && !x.overlaps || x.invalid || !contains(x.columns, pair) {
+		return nil
 	}
-	others := minus(rest, s.columns())
-	return len(others) > 0 && !slices.ContainsFunc(t.indexes, func(y *index) bool {
+	others := minus(minus(t.minusDead(x, pair, s), pair), s.columns())
+	if slices.Contains(x.columns, "") {
+		others = append(others, minus(minus(x.uses, pair), append(s.columns(), others...))...)
+	}
+	if len(others) == 0 || slices.ContainsFunc(t.indexes, func(y *index) bool {
 		return y != x && y.unique && y.where == "" && !slices.Contains(y.columns, "") && len(y.columns) < len(x.columns) && contains(x.columns, y.columns)
-	})
+	}) {
+		return nil
+	}
+	return others
+}
+
+// nullSays says that by a key NULL is a value of the pair's: "" if it does not.
+func (t *table) nullSays(x *index, uses, pair []string) string {
+	columns := slices.DeleteFunc(t.nullables(pair), func(c string) bool { return !slices.Contains(uses, c) })
+	if len(columns) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s has a word for NULL in %s, so that may mean something: then this is no fault. Whether it does only you can say.", x.name, quoted(columns))
 }
 
 // partial says that the pair is a part of what links two rows, where an end's rows are told
@@ -142,12 +167,38 @@ func (t *table) permitsNull(columns []string) bool {
 	return slices.ContainsFunc(columns, func(name string) bool { return t.column(name).nullable })
 }
 
-// coversLiving says whether a partial key holds for every living row: the database
-// evaluates its predicate on one.
+// coversLiving says whether a partial key holds for every living row.
 func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (bool, error) {
 	if s == nil || s.unclear || x.foreign || len(minus(t.mentioned(x.where), s.columns())) > 0 {
 		return false, nil
 	}
+	return a.holdsLiving(ctx, x.where, s)
+}
+
+// valuesLiving says whether the generated columns of a key have values in living rows: by
+// NULL it keeps nothing apart. A call on PostgreSQL is not looked at: it might be one of a
+// function that somebody has put there for the auditor's rights.
+func (a *audit) valuesLiving(ctx context.Context, t *table, x *index, s *soft) (bool, error) {
+	for _, name := range x.columns {
+		if !t.deadColumn(name, s) || x.nullsEqual || s.unclear {
+			continue
+		}
+		expression := t.column(name).generated
+		if _, is := a.engine.(postgres); is && calls.MatchString(expression) {
+			continue
+		}
+		if holds, err := a.holdsLiving(ctx, "("+expression+") IS NOT NULL", s); err != nil || !holds {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+var calls = regexp.MustCompile(`[\w"]\(`)
+
+// holdsLiving says whether a condition is true of a living row: the database evaluates it on
+// one.
+func (a *audit) holdsLiving(ctx context.Context, condition string, s *soft) (bool, error) {
 	for variant := range 2 { // a flag that permits NULL may be that, or 0
 		row := make([]string, len(s.by))
 		for i, c := range s.by {
@@ -156,7 +207,7 @@ func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (
 		}
 		var holds int64
 		err := a.try(ctx, func() error {
-			return a.numbers(ctx, "SELECT CASE WHEN ("+x.where+") THEN 1 ELSE 0 END FROM (SELECT "+strings.Join(row, ", ")+") AS r", &holds)
+			return a.numbers(ctx, "SELECT CASE WHEN ("+condition+") THEN 1 ELSE 0 END FROM (SELECT "+strings.Join(row, ", ")+") AS r", &holds)
 		})
 		if err != nil && ctx.Err() != nil {
 			return false, err
@@ -168,7 +219,7 @@ func (a *audit) coversLiving(ctx context.Context, t *table, x *index, s *soft) (
 	return true, nil
 }
 
-// dependents are the tables with foreign keys that refer to a key of a table.
+// dependents are the tables with foreign keys that refer to a key of a table, or may.
 func (d *database) dependents(t *table, x *index) []string {
 	var names []string
 	for _, other := range d.tables {
@@ -176,6 +227,11 @@ func (d *database) dependents(t *table, x *index) []string {
 			if f.table == t && catalog.SameColumns(f.references, x.columns) {
 				names = append(names, other.full())
 			}
+		}
+	}
+	for _, f := range t.strangers {
+		if f.references == nil || catalog.SameColumns(f.references, x.columns) {
+			names = append(names, f.name)
 		}
 	}
 	return names

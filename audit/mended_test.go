@@ -51,6 +51,10 @@ func TestCheckThatWasLeft(t *testing.T) {
 
 	report = look(t, db, audit.Options{})
 	require.Equal(t, []string{"nullable-unique-key user_id"}, audittest.Rules(report))
+	require.Empty(t, report.Findings[0].Fix)
+	require.Contains(t, report.Findings[0].Story, `remove the rows WHERE "user_id" IS NULL`)
+	audittest.Execute(t, db, "DELETE FROM user_groups WHERE user_id IS NULL")
+	report = look(t, db, audit.Options{})
 	require.NoError(t, execute(db, report.Findings[0].Fix))
 	require.Zero(t, checks())
 	require.Empty(t, audittest.Rules(look(t, db, audit.Options{})))

@@ -133,5 +133,5 @@ func linked(t *testing.T, db *sql.DB) (all []string) {
 func TestNamesThatLookLikeQuotes(t *testing.T) {
 	db := made(t, `CREATE TABLE "a$m2msafe$; b$m2msafe2$" (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL REFERENCES groups)`,
 		`CREATE INDEX ON "a$m2msafe$; b$m2msafe2$" (group_id)`, `INSERT INTO "a$m2msafe$; b$m2msafe2$" VALUES (1, 1), (1, 1)`)
-	audittest.RoundTrip(t, db, "postgres", audit.Options{}, []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, []int64{1, 2})
+	audittest.RoundTrip(t, db, "postgres", audit.Options{Tables: []string{"a$m2msafe$; b$m2msafe2$"}}, []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, []int64{1, 2})
 }

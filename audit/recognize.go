@@ -7,119 +7,6 @@ import (
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
 
-// link is what may be an end of a join table: columns that refer to a table.
-type link struct {
-	columns    []string
-	to         *table // nil where that is not known
-	references []string
-	foreign    *foreignKey // nil for a link by names
-}
-
-// links are those of a table, in the order of its columns: its foreign keys, and the
-// columns that are called like one.
-func (n *nouns) links(t *table) []link {
-	all := n.allLinks(t)
-	slices.SortStableFunc(all, func(a, b link) int {
-		return slices.CompareFunc(a.columns, b.columns, func(x, y string) int { return t.position(x) - t.position(y) })
-	})
-	return all
-}
-
-func (n *nouns) allLinks(t *table) []link {
-	var all []link
-	bound := map[string]bool{}
-	var own []string // references to a row of the table itself, which make a tree of it
-	for _, f := range t.foreign {
-		if f.table == t {
-			own = append(own, f.columns...)
-			continue
-		}
-		if slices.ContainsFunc(all, func(l link) bool { return catalog.SameColumns(l.columns, f.columns) }) {
-			continue // declared twice
-		}
-		all = append(all, link{f.columns, f.table, f.references, f})
-		for _, c := range f.columns {
-			bound[c] = true
-		}
-	}
-	if l := n.prisma(t); l != nil {
-		for i := range l {
-			if k := slices.IndexFunc(all, func(f link) bool { return slices.Equal(f.columns, l[i].columns) }); k >= 0 {
-				l[i] = all[k]
-			}
-		}
-		return l
-	}
-	var open []string // references to something that no table is called
-	for _, c := range t.columns {
-		s := stem(c.name)
-		if bound[c.name] || s == nil || slices.Contains(own, c.name) {
-			continue
-		}
-		to := n.find(s, t)
-		if to == nil && len(s) > 1 && slices.Contains(sides, s[0]) {
-			to = n.find(s[1:], t)
-		}
-		if to == nil {
-			open = append(open, c.name)
-			continue
-		}
-		if key := soleKey(to, c.name); key != "" {
-			all = append(all, link{columns: []string{c.name}, to: to, references: []string{key}})
-		}
-	}
-	// user_friends (user_id, friend_id): a friend is a user.
-	if len(all) == 1 && len(open) == 1 && len(all[0].references) == 1 &&
-		named(t, namesOf(all[0]), [][]string{stem(open[0])}, true) {
-		all = append(all, link{columns: open, to: all[0].to, references: all[0].references})
-	}
-	return all
-}
-
-// soleKey is the column of a table that one column can refer to: its primary key, or
-// what the column is called after.
-func soleKey(t *table, column string) string {
-	all := words(column)
-	for _, c := range t.columns { // user_uuid, where users has an id and a uuid
-		if last := all[len(all)-1]; t.keyed([]string{c.name}) && (c.name == column || last != "id" && sameWords(words(c.name), []string{last})) {
-			return c.name
-		}
-	}
-	if key := t.primaryKey(); key != nil && len(key.columns) == 1 {
-		return key.columns[0]
-	}
-	for _, c := range t.columns {
-		if c.name == column || sameWords(words(c.name), all[len(all)-1:]) {
-			return c.name
-		}
-	}
-	return ""
-}
-
-// prisma are the links of a table that is called as Prisma's are, without foreign keys.
-func (n *nouns) prisma(t *table) []link {
-	from, to, ok := strings.Cut(strings.TrimPrefix(t.name, "_"), "To")
-	if !isPrisma(t) || !ok {
-		return nil
-	}
-	all := make([]link, 2)
-	for i, name := range []string{from, to} {
-		all[i] = link{columns: []string{t.columns[i].name}, to: n.find(words(name), t)}
-		if all[i].to == nil {
-			return nil
-		}
-		if key := soleKey(all[i].to, "id"); key != "" {
-			all[i].references = []string{key}
-		}
-	}
-	return all
-}
-
-// isPrisma says whether a table is one of Prisma's implicit join tables.
-func isPrisma(t *table) bool {
-	return strings.HasPrefix(t.name, "_") && len(t.columns) == 2 && t.columns[0].name == "A" && t.columns[1].name == "B"
-}
-
 // How well a pair of links fits what a join table is. Below unfit it is one.
 const (
 	keyedPair = iota // a unique key is the pair
@@ -130,7 +17,7 @@ const (
 
 // recognize finds the pair that is a table's purpose.
 func (n *nouns) recognize(t *table) (ends [2]link, ok bool) {
-	if strings.HasPrefix(t.name, removedPrefix) || len(t.columns) < 2 {
+	if strings.HasPrefix(t.name, removedPrefix) || len(t.columns) < 2 || !isPrisma(t) && isCopy(words(t.name)) {
 		return ends, false
 	}
 	ends, fit := n.pair(t)
@@ -161,6 +48,11 @@ func fit(t *table, a, b link, links []link) int {
 	declared := a.foreign != nil && b.foreign != nil
 	full := named(t, first, second, declared) || isPrisma(t)
 	pair = append(pair, t.tenant(a, b, pair, soft)...)
+	if t.nullables(pair) != nil && slices.ContainsFunc(links, func(l link) bool {
+		return !contains(pair, l.columns) && t.nullables(l.columns) != nil
+	}) {
+		return unfit // one of several references has a value
+	}
 	for _, x := range t.indexes {
 		if x.unique && x.where == "" && !slices.Contains(x.columns, "") && catalog.SameColumns(t.minusDead(x, pair, soft), pair) {
 			return keyedPair
@@ -175,8 +67,7 @@ func fit(t *table, a, b link, links []link) int {
 		return unfit // a row of that end has one row here, as a person is one employee
 	}
 	for _, x := range t.indexes { // a pair with something else is what the table is for
-		rest := minus(t.minusDead(x, pair, soft), pair)
-		if t.separates(x, x.columns, rest, pair, soft) && slices.ContainsFunc(rest, func(c string) bool { return !isTime(strings.Join(words(c), "_")) && !soft.has(c) }) {
+		if slices.ContainsFunc(t.separates(x, pair, soft), func(c string) bool { return !isTime(strings.Join(words(c), "_")) }) {
 			return unfit
 		}
 	}
@@ -200,8 +91,7 @@ func fit(t *table, a, b link, links []link) int {
 			others++
 		}
 	}
-	noun := words(t.name)
-	vocabulary := len(noun) > 0 && slices.ContainsFunc(linkNouns, func(n string) bool { return sameNoun(n, noun[len(noun)-1]) })
+	vocabulary := hasLinkNoun(t)
 	half := begins(t, first) || begins(t, second) || ends(t, first) || ends(t, second)
 	switch {
 	case id+times+others == 0:
@@ -210,6 +100,32 @@ func fit(t *table, a, b link, links []link) int {
 		return namedPair
 	}
 	return unfit
+}
+
+// hasLinkNoun says whether a table is called after what a link is.
+func hasLinkNoun(t *table) bool {
+	all := words(t.name)
+	return len(all) > 0 && slices.ContainsFunc(linkNouns, func(n string) bool { return sameNoun(n, all[len(all)-1]) })
+}
+
+// isForPairs says whether a table's name or a unique key tells that it is for pairs.
+func isForPairs(t *table, ends [2]link) bool {
+	a, b := ends[0], ends[1]
+	pair := pairOf(a.columns, b.columns)
+	return isPrisma(t) || hasLinkNoun(t) || named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) ||
+		slices.ContainsFunc(t.indexes, func(x *index) bool { return x.unique && contains(append(slices.Clone(x.columns), x.uses...), pair) })
+}
+
+// isCopy says whether a table is called after what is kept of another.
+func isCopy(name []string) bool {
+	copies := []string{"backup", "backups", "bak", "bkp", "old", "copy", "tmp", "temp", "archive", "archived", "archives", "history", "log", "logs", "audit", "orig", "original"}
+	for len(name) > 1 && strings.Trim(name[len(name)-1], "0123456789") == "" {
+		if len(name[len(name)-1]) >= len("240131") {
+			return true // by its date
+		}
+		name = name[:len(name)-1]
+	}
+	return len(name) > 1 && (slices.Contains(copies, name[0]) || slices.Contains(copies, name[len(name)-1]))
 }
 
 // isID says whether a column is a surrogate key.

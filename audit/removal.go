@@ -11,6 +11,9 @@ import (
 type removal struct {
 	where string
 	pair  []string
+	// alike are the columns in which a row has to be the same as the one of its pair that
+	// stays, to be one too many.
+	alike []string
 	soft  *soft
 	why   string
 	mixed bool // the condition compares columns of different types
@@ -18,7 +21,7 @@ type removal struct {
 	secured bool
 	// hung are foreign keys by which rows of other tables would go with the removed ones:
 	// a row that has such stays, and of a pair before others.
-	hung []*foreignKey
+	hung []*referrer
 	// against are foreign keys that the rows are in the way of.
 	against []*foreignKey
 }
@@ -54,28 +57,35 @@ func (a *audit) undecided(j *join) string {
 	if j.soft != nil && j.soft.unclear {
 		return j.soft.unknown()
 	}
-	differ := j.facts.differ
-	if !j.facts.counted {
-		for _, c := range j.t.others(j.pair, j.soft) {
-			differ = append(differ, difference{c, 1})
-		}
+	if columns, _ := j.differences(); columns != nil {
+		return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", quoted(columns))
 	}
-	for _, d := range differ {
-		if d.pairs > 0 && j.t.distinguishes(d.column) {
-			return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", d.column)
-		}
+	if !j.sure {
+		return "By its name the table may hold events, of which a pair has several: then this is no fault. Whether it does only you can say."
+	}
+	if column := a.coarse(j); column != "" {
+		return fmt.Sprintf("%s is compared by another collation than the key that it refers to, so rows that it takes for one pair may be of two: first give it the key's, then audit again.", column)
 	}
 	return a.needed(j)
 }
 
-// states are words in the names of columns by which rows of one pair are a history.
-var states = []string{"status", "state", "active", "inactive", "enabled", "disabled", "archived", "revoked", "expires", "expired", "current",
-	"role", "type", "kind", "level", "permission", "privilege", "scope", "action", "event", "category", "purpose", "locale", "language", "tenant",
-	"cancelled", "canceled", "approved", "accepted", "rejected", "confirmed", "pending", "suspended", "blocked", "banned", "left"}
-
-// distinguishes says whether rows of one pair that differ in a column may be meant to.
-func (t *table) distinguishes(column string) bool {
-	return t.refers(column) || repeats(column) || slices.ContainsFunc(words(column), func(w string) bool { return slices.Contains(states, w) })
+// coarse is a column of the pair to which two keys of its end may be one; "" if there is none.
+func (a *audit) coarse(j *join) string {
+	if _, is := a.engine.(postgres); is { // there equal is equal, but for collations that say otherwise
+		return ""
+	}
+	for _, e := range j.ends {
+		for i, name := range e.columns {
+			if e.to == nil || i >= len(e.references) {
+				continue
+			}
+			c, key := j.t.column(name), e.to.column(e.references[i])
+			if key != nil && c.collation != key.collation {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // refers says whether a column is a reference to a third thing, by which rows of one pair
@@ -92,8 +102,8 @@ func (a *audit) remove(j *join, r removal) change {
 	if why := a.needed(j); why != "" {
 		return cannot(why)
 	}
-	for _, f := range a.database.referrers(j.t) {
-		if slices.Contains(lost, f.onDelete) {
+	for _, f := range a.referrers(j.t) {
+		if f.table != nil {
 			r.hung = append(r.hung, f)
 		} else {
 			r.why += ", and fails where a row of " + f.name + " refers to one"
@@ -117,7 +127,7 @@ func (a *audit) removeDuplicates(j *join) change {
 	if why := a.undecided(j); why != "" {
 		return cannot(why)
 	}
-	return a.remove(j, removal{pair: j.pair, soft: j.soft, why: "keeps " + a.kept(j)})
+	return a.remove(j, removal{pair: j.pair, alike: j.t.others(j.pair, j.soft), soft: j.soft, why: "keeps " + a.kept(j)})
 }
 
 // hangs is the condition that rows of other tables would go with a row, "" if none could.
@@ -126,7 +136,7 @@ func (r removal) hangs(w writer, alias string) string {
 	for i, f := range r.hung {
 		same := make([]string, len(f.columns))
 		for n, c := range f.columns {
-			same[n] = "h." + w.quote(c) + " = " + alias + "." + w.quote(f.references[n])
+			same[n] = w.compare(alias+"."+w.quote(f.references[n]), "h."+w.quote(c), f.of.column(f.references[n]), f.table.column(c))
 		}
 		parts[i] = "EXISTS (SELECT 1 FROM " + w.table(f.table) + " AS h WHERE " + strings.Join(same, " AND ") + ")"
 	}
@@ -141,11 +151,11 @@ func (r removal) stays(w writer) string {
 	return " AND NOT (" + r.hangs(w, "j") + ")"
 }
 
-// hung are the tables whose rows would be lost or changed with a join table's.
+// hung are the tables whose rows hang on a join table's.
 func (a *audit) hung(j *join) []string {
 	var names []string
-	for _, f := range a.database.referrers(j.t) {
-		if slices.Contains(lost, f.onDelete) && !slices.Contains(names, f.name) {
+	for _, f := range a.referrers(j.t) {
+		if f.table != nil && !slices.Contains(names, f.name) {
 			names = append(names, f.name)
 		}
 	}
@@ -158,27 +168,62 @@ func (a *audit) hungOn(j *join) string {
 	if hung == nil {
 		return ""
 	}
-	return " No row goes that a row of " + either(hung) + " refers to, for that would be lost or changed with it: where such are left, say first to which row they belong."
+	return " No row goes that a row of " + either(hung) + " refers to, for that would be lost or changed with it, or point at nothing: where such are left, say first to which row they belong."
 }
 
 // either is one of several names.
 func either(names []string) string { return strings.Join(names, " or ") }
 
-// referrers are the foreign keys that refer to a table; the name and the table are those
-// that have them.
-func (d *database) referrers(t *table) []*foreignKey {
-	all := slices.Clone(t.strangers)
-	for _, other := range d.tables {
-		for _, f := range other.foreign {
-			if f.table == t {
-				all = append(all, &foreignKey{name: other.full(), onDelete: f.onDelete, table: other, columns: f.columns, references: f.references})
+// referrer is what refers to a table, whether by a foreign key or a name: the columns and
+// the table are those that do, and that is nil for one that was not read.
+type referrer struct {
+	foreignKey
+	of *table
+}
+
+// referrers are all that refer to a table.
+func (a *audit) referrers(t *table) []*referrer {
+	if all, ok := a.referring[t]; ok {
+		return all
+	}
+	var all []*referrer
+	for _, f := range t.strangers {
+		all = append(all, &referrer{foreignKey{name: f.name, onDelete: f.onDelete}, t})
+	}
+	add := func(from *table, l link) {
+		if l.to == t && len(l.columns) == len(l.references) && !slices.ContainsFunc(all, func(r *referrer) bool { return r.table == from && slices.Equal(r.columns, l.columns) }) {
+			all = append(all, &referrer{foreignKey{name: from.full(), table: from, columns: l.columns, references: l.references}, t})
+		}
+	}
+	for _, other := range a.database.tables {
+		for _, f := range other.foreign { // those to a row of the same table too
+			add(other, link{columns: f.columns, to: f.table, references: f.references})
+		}
+		if strings.HasPrefix(other.name, removedPrefix) {
+			continue
+		}
+		for _, l := range a.nouns.links(other) {
+			if !l.guessed {
+				add(other, l)
 			}
 		}
 	}
+	for _, j := range a.known { // by models
+		for _, e := range j.ends {
+			add(j.t, e)
+		}
+	}
+	if a.referring == nil {
+		a.referring = map[*table][]*referrer{}
+	}
+	a.referring[t] = all
 	return all
 }
 
-// birth are columns that say when a row was made.
+// changed are columns that say when a row was changed.
+var changed = []string{"updated_at", "updated_on", "updated", "modified", "modified_at", "modified_on", "updated_date", "date_updated", "last_modified"}
+
+// birth are those that say when it was made.
 var birth = []string{"created_at", "created_on", "inserted_at", "created", "date_created", "created_date", "added_at", "joined_at"}
 
 // born is the table's column that does, "" if it has none.
@@ -225,7 +270,11 @@ func (r removal) extra(w writer, t *table, row []string) string {
 		order = append(order, w.quote(c)+" IS NULL", w.quote(c))
 	}
 	order = append(order, row...)
+	same := []string{names(w, "", r.pair)}
+	for _, c := range r.alike {
+		same = append(same, w.text(w.quote(c)))
+	}
 	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
-		", row_number() OVER (PARTITION BY " + names(w, "", r.pair) + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
+		", row_number() OVER (PARTITION BY " + strings.Join(same, ", ") + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
 		w.table(t) + " AS i WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
 }

@@ -17,7 +17,7 @@ type found struct {
 // order is that of the rules, where the severity is the same: rows that are in the way
 // go before what they are in the way of, types come before foreign keys.
 var order = []Rule{
-	DanglingLinks, DuplicatePairs, NoUniqueKey, SoftDeleteNoKey, KeyTypesDiffer, NoForeignKey, DeferrableUniqueKey,
+	DanglingLinks, KeyTypesDiffer, DuplicatePairs, NoUniqueKey, SoftDeleteNoKey, NoForeignKey, DeferrableUniqueKey,
 	NullableUniqueKey, ExpressionUniqueKey, PartialUniqueKey, SoftDeleteFullKey, CopiedUniqueKey, LookupNotUnique, NoReverseIndex,
 }
 

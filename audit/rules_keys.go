@@ -11,7 +11,7 @@ func (a *audit) duplicates(j *join) []found {
 		return nil
 	}
 	f := j.finding(DuplicatePairs, Error, j.pair)
-	if j.keys.several != "" {
+	if j.open() {
 		f.Severity = Warning
 	}
 	f.Rows, f.Estimated = j.facts.spare, false
@@ -27,6 +27,9 @@ func (a *audit) duplicates(j *join) []found {
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}
 }
+
+// open says that pairs may be meant to be stored more than once.
+func (j *join) open() bool { return j.keys.several != "" || !j.sure }
 
 // differences are the columns in which rows of one pair differ, and of how many pairs at
 // least.
@@ -57,13 +60,16 @@ func (a *audit) uniqueKey(j *join) []found {
 		f.Story = fmt.Sprintf("%s keeps a pair from being stored twice, but ON CONFLICT (%s) can't name it and fails with 42P10, so that get_or_create and upserts meet its error.", k.excluded.constraint, quoted(j.pair))
 	case k.faulty == nil && j.soft != nil:
 		f = j.finding(SoftDeleteNoKey, Error, j.pair)
+		if j.open() {
+			f.Severity = Warning
+		}
 		f.Title = "Nothing keeps a living pair from being stored twice"
 		f.Story = fmt.Sprintf("Rows are deleted by %s, and no unique key covers the living ones. Two requests that link the same pair at once both succeed, and the link is there twice. "+
 			"A unique key with a column that is NULL in living rows is no help: NULL is never equal to NULL.", quoted(j.soft.columns()))
 	case k.faulty == nil:
 		f = j.finding(NoUniqueKey, Error, j.pair)
 		f.Title = "Nothing keeps a pair from being stored twice"
-		if k.several != "" {
+		if j.open() {
 			f.Severity = Warning
 		}
 		f.Story = fmt.Sprintf("There is no unique key on (%s). Two requests that link the same pair at once both find nothing and both insert: the link is there twice. "+
@@ -77,14 +83,17 @@ func (a *audit) uniqueKey(j *join) []found {
 	if k.faulty != nil && k.faulty.primary && j.keyToCome() {
 		f.Story += noPrimaryKey
 	}
-	if columns := j.merged(); columns != nil {
+	if columns := j.merged(); len(columns) > 0 {
 		f.Story += fmt.Sprintf(" After the fix rows of one pair that differ in %s can't stand beside each other any more: if they are meant to, leave it.", quoted(columns))
 	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
-		f.Story += " Whether pairs are stored twice was not counted; the fix looks for them first."
+		f.Story += " Whether pairs are stored twice was not counted; the fix looks for rows that are the same first, and fails where others are left."
+	}
+	if !j.sure && k.several == "" && j.facts.twice == 0 {
+		f.Story += " By its name the table may hold events, of which a pair has several: then this is no fault, and the fix is to be left."
 	}
 	if nulls := j.facts.nulls; nulls > 0 && f.Rule != NullableUniqueKey {
-		f.Story += fmt.Sprintf(" NULL stands in %s of the pair, which links nothing: the fix puts them into a table of their own, and makes the columns NOT NULL. If NULL means something to the app, leave that out.", counted(nulls, "row", "rows")) + a.hungOn(j)
+		f.Story += fmt.Sprintf(" NULL stands in the pair of %s, which a unique key lets stand beside each other.", counted(nulls, "row", "rows"))
 	}
 	f.mend = func() change { return a.mendKey(j) }
 	return []found{f}
@@ -96,13 +105,7 @@ func (j *join) merged() []string {
 	if !j.keyToCome() || j.keys.several != "" || !j.facts.counted || j.facts.twice > 0 {
 		return nil
 	}
-	var columns []string
-	for _, c := range j.t.others(j.pair, j.soft) {
-		if j.t.distinguishes(c) {
-			columns = append(columns, c)
-		}
-	}
-	return columns
+	return j.t.others(j.pair, j.soft)
 }
 
 // faulty is the finding about a unique key that is not enough.
@@ -153,14 +156,15 @@ func (a *audit) nullable(j *join) found {
 	}
 	f.Rows, f.Estimated = j.facts.nulls, false
 	if j.facts.nulls > 0 {
-		f.Story += fmt.Sprintf(" There %s. The fix puts them into a table of their own, and makes the columns NOT NULL; if NULL means something to the app, leave it.", counted(j.facts.nulls, "is one such row", "such rows are stored")) + a.hungOn(j)
+		f.Story += fmt.Sprintf(" There %s.", counted(j.facts.nulls, "is such a row", "are such rows"))
 	} else {
-		f.Story += " There is no such row yet."
+		f.Story += " There is no such row yet. If NULL is to mean something to the app, leave it."
 	}
 	return f
 }
 
-// permitNoNull takes the rows with NULL in the pair away, and makes its columns NOT NULL.
+// permitNoNull makes the pair's columns NOT NULL. What rows with NULL mean nobody knows but
+// who has written them: all groups, say, or a group that is gone.
 func (a *audit) permitNoNull(j *join) change {
 	columns := slices.DeleteFunc(slices.Clone(j.pair), func(c string) bool { return !j.t.column(c).nullable })
 	if len(columns) == 0 {
@@ -171,11 +175,22 @@ func (a *audit) permitNoNull(j *join) change {
 			return cannot("A foreign key on " + quoted(e.columns) + " is ON DELETE SET NULL, which needs the column to permit NULL. Make it ON DELETE CASCADE first.")
 		}
 	}
-	var c change
-	if j.facts.nulls > 0 || !j.facts.counted {
-		c = a.remove(j, removal{where: orNull(a.engine, "j", j.pair), why: "a link to nothing is no link"})
+	if j.facts.nulls > 0 {
+		return cannot("Only you can say what they mean. If nothing, remove the rows WHERE " + orNull(a.engine, "", j.pair) + " and audit again: then the fix makes the columns NOT NULL.")
 	}
-	return c.then(a.engine.notNull(a.maker, j.t, columns))
+	return a.engine.notNull(a.maker, j.t, columns)
+}
+
+// refuseNull does so before a key is made, if nothing is in the way.
+func (a *audit) refuseNull(j *join) change {
+	if !j.facts.counted {
+		return change{}
+	}
+	c := a.permitNoNull(j)
+	if c.cannot != "" {
+		return change{}
+	}
+	return c
 }
 
 // undeferred says that the key which is there will do once it is checked at once; notNull,
@@ -206,7 +221,12 @@ func (a *audit) mendKey(j *join) change {
 	case j.soft != nil && j.soft.unclear:
 		return cannot(j.soft.unknown())
 	}
-	c := a.permitNoNull(j)
+	var c change
+	if j.notNull() {
+		c = a.permitNoNull(j)
+	} else {
+		c = a.refuseNull(j)
+	}
 	if j.undeferred() {
 		return c.then(a.engine.undefer(a.maker, j.t, k.faulty))
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -8,14 +9,14 @@ import (
 // dangling: rows that point at nothing.
 func (a *audit) dangling(j *join) []found {
 	var columns, parts, guessed []string
-	astray := false
+	why := ""
 	for i, e := range j.ends {
+		why = cmp.Or(why, j.doubt(i))
 		if n := j.facts.dangling[i]; n > 0 {
 			columns = append(columns, minus(e.columns, columns)...)
 			parts = append(parts, counted(n, "row points", "rows point")+" at no row of "+e.name())
 			if !j.declared(i) {
 				guessed = append(guessed, fmt.Sprintf("That %s refers to %s of %s is told by its name.", quoted(e.columns), quoted(e.references), e.name()))
-				astray = astray || j.astray(i)
 			}
 		}
 	}
@@ -29,11 +30,9 @@ func (a *audit) dangling(j *join) []found {
 	if guessed != nil {
 		f.Story += " " + strings.Join(guessed, " ") + " If something else is meant, nothing is wrong."
 	}
-	if astray {
+	if why != "" {
 		f.Severity = Warning
-		f.mend = func() change {
-			return cannot("Since that is true of most rows, it may well be so, and no row is removed.")
-		}
+		f.mend = func() change { return cannot(why) }
 		return []found{f}
 	}
 	f.Story += " The fix puts them into a table of their own." + a.hungOn(j)
@@ -97,10 +96,36 @@ func (a *audit) foreignKeys(j *join) []found {
 // declared says that an end refers to its table by more than a name.
 func (j *join) declared(i int) bool { return j.ends[i].foreign != nil || j.convention == "models" }
 
-// astray says that most rows point at nothing at an end that is told by its name alone: it
-// may well be something else.
-func (j *join) astray(i int) bool {
-	return !j.declared(i) && 2*j.facts.dangling[i] > j.facts.filled[i]
+// exact says whether an end is told by names that leave little open: its column is called as
+// its table is, and the join table as both are.
+func (j *join) exact(i int) bool {
+	e := j.ends[i]
+	if isPrisma(j.t) {
+		return true
+	}
+	if e.to == nil || e.guessed || len(e.columns) != 1 || !named(j.t, namesOf(j.ends[0]), namesOf(j.ends[1]), false) {
+		return false
+	}
+	of, own := words(e.to.name), words(j.t.name)
+	return sameWords(of, stem(e.columns[0])) || len(of) > 1 && of[0] == own[0] && sameWords(of[1:], stem(e.columns[0]))
+}
+
+// doubt is why rows that point at nothing at an end may be meant to; "" if they are not, or
+// there are none.
+func (j *join) doubt(i int) string {
+	switch {
+	case j.facts.dangling[i] == 0, j.ends[i].foreign != nil:
+		return ""
+	case j.facts.signs[i] > 0:
+		return fmt.Sprintf("In %s of them stands 0, an empty text or the like, which may stand for something: no row is removed.", number(j.facts.signs[i]))
+	case j.declared(i):
+		return ""
+	case 2*j.facts.dangling[i] > j.facts.filled[i]:
+		return "Since that is true of most rows, it may well be so, and no row is removed."
+	case !j.exact(i):
+		return "Since nothing else tells, no row is removed."
+	}
+	return ""
 }
 
 // bind gives an end the foreign key that is missing.
@@ -111,10 +136,12 @@ func (a *audit) bind(j *join, i int) change {
 		c = a.removeDangling(j, i == 0, i == 1)
 	}
 	switch {
-	case j.facts.dangling[i] > 0 && (j.astray(i) || a.needed(j) != ""):
+	case j.facts.dangling[i] > 0 && (j.doubt(0) != "" || j.doubt(1) != "" || a.needed(j) != ""):
 		return cannot("There can't be one as long as links point at nothing.")
 	case e.foreign != nil:
 		return c.then(a.engine.validate(a.maker, j.t, e.foreign))
+	case !j.declared(i) && !j.exact(i):
+		return cannot(fmt.Sprintf("That %s refers to %s of %s is told by its name alone: if it does, the foreign key is to be made by hand.", quoted(e.columns), quoted(e.references), e.name()))
 	case j.t.foreignless != "":
 		return cannot(j.t.foreignless)
 	case e.to.heirs:
@@ -157,6 +184,8 @@ func (a *audit) types(j *join) []found {
 			_, refuses := a.engine.(*mysql)
 			if isWider(c.typ, key.typ) && !(refuses && e.foreign == nil) {
 				f.Severity = Note
+			} else if !j.keys.sound() {
+				f.Severity = Error // two texts may be one key, and so the type comes before a unique key
 			}
 			f.mend = func() change { return a.engine.retype(a.maker, j.t, c, key) }
 			all = append(all, f)

@@ -2,8 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/m2msafe/m2msafe/internal/catalog"
 )
@@ -46,87 +44,13 @@ func (a *audit) softKey(j *join) []found {
 		if names := a.database.dependents(j.t, x); names != nil {
 			return cannot("The key is what a foreign key of " + quoted(names) + " refers to, so it has to stay.")
 		}
-		return a.permitNoNull(j).
-			then(a.addUnique(j)).
-			then(a.engine.drop(a.maker, j.t, x))
+		c := a.refuseNull(j)
+		if j.keys.living == nil {
+			c = c.then(a.addUnique(j))
+		}
+		return c.then(a.engine.drop(a.maker, j.t, x))
 	}
 	return []found{f}
-}
-
-// copied: unique keys that came from one of the ends, and keep more apart than pairs.
-func (a *audit) copied(j *join) []found {
-	severity := Warning
-	if j.relation != "" {
-		severity = Error
-	}
-	var all []found
-	for _, x := range j.keys.narrow {
-		f := j.finding(CopiedUniqueKey, severity, x.columns)
-		f.Title = "A unique key on " + quoted(x.columns) + " alone lets each of them be linked once"
-		f.Story = fmt.Sprintf("%s is on a part of the pair, so the second link of the same %s is refused, or, by ON CONFLICT DO NOTHING, silently not there. "+
-			"ORMs make such a key when they copy a unique column from the model at that end. If that end is meant to have one link only, leave it.", x.name, quoted(x.columns))
-		f.mend = func() change { return a.widen(j, x) }
-		all = append(all, f)
-	}
-	for _, x := range j.t.indexes {
-		if !x.unique || x.primary || x.invalid || x.where != "" || slices.Contains(x.columns, "") || len(minus(x.columns, j.pair)) == 0 {
-			continue
-		}
-		if j.ownName(x.columns) {
-			continue
-		}
-		for _, e := range j.ends {
-			if e.to == nil || !e.to.keyed(x.columns) || !contains(minus(x.columns, j.pair), x.columns) {
-				continue
-			}
-			f := j.finding(CopiedUniqueKey, severity, x.columns)
-			f.Title = "The unique key on " + quoted(x.columns) + " was copied from " + e.name()
-			f.Story = fmt.Sprintf("%s is unique in %s, where it tells rows apart. In the join table it allows one link for each, "+
-				"and the second is refused, or, by ON CONFLICT DO NOTHING, silently not there.", quoted(x.columns), e.name())
-			f.mend = func() change { return a.dropKey(j, x) }
-			all = append(all, f)
-			break
-		}
-	}
-	return all
-}
-
-// ownName says whether a unique column tells the join table's own rows apart: it is called
-// as such columns are, or like one that both ends have too.
-func (j *join) ownName(columns []string) bool {
-	if len(columns) == 1 && slices.Contains([]string{"id", "uuid", "guid", "ulid", "uid", "public_id", "external_id"}, strings.Join(words(columns[0]), "_")) {
-		return true
-	}
-	a, b := j.ends[0].to, j.ends[1].to
-	return a != nil && b != nil && a != b && a.keyed(columns) && b.keyed(columns)
-}
-
-// widen puts a key on the pair in the place of one on a part of it.
-func (a *audit) widen(j *join, x *index) change {
-	if x.primary || a.database.dependents(j.t, x) != nil {
-		return a.dropKey(j, x)
-	}
-	var c change
-	if j.keys.full == nil && j.keys.living == nil && !j.widened {
-		j.widened = true
-		c = a.permitNoNull(j).then(a.addUnique(j))
-	}
-	if !slices.ContainsFunc(j.t.indexes, func(other *index) bool { return other != x && other.where == "" && other.leads(x.columns) }) {
-		c = c.then(a.addIndex(j.t, x.columns))
-	}
-	return c.then(a.dropKey(j, x))
-}
-
-// dropKey takes a unique key away, if nothing refers to it and it is not what tells the
-// table's rows apart.
-func (a *audit) dropKey(j *join, x *index) change {
-	if x.primary {
-		return cannot("It is the primary key, which nobody makes by chance: what takes its place has to be written by hand.")
-	}
-	if names := a.database.dependents(j.t, x); names != nil {
-		return cannot("A foreign key of " + quoted(names) + " refers to it, so it has to stay until that is gone.")
-	}
-	return a.engine.drop(a.maker, j.t, x)
 }
 
 // reverse: an end whose columns no index begins with.

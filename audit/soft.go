@@ -5,28 +5,34 @@ import (
 	"strings"
 )
 
-// soft is how rows of a table are deleted without going away: nil where they are not.
+// soft is how rows of a table are deleted without going away: nil where they are not. A row
+// lives if it does by each of the columns.
 type soft struct {
 	by []column
-	// unclear says that the column's name is one of soft deletion, and that its type does
-	// not tell which rows live.
+	// unclear says that a column's name is one of soft deletion, and that its type does not
+	// tell which rows live.
 	unclear bool
 }
 
-// deletedNames are what columns of soft deletion are called, the surest first.
-var deletedNames = []string{"deleted_at", "deleted_on", "is_deleted", "deleted", "is_del", "removed_at", "is_removed", "soft_deleted"}
+// deletedNames are what columns of soft deletion are called.
+var deletedNames = []string{"deleted_at", "deleted_on", "delete_at", "deleted_time", "delete_time", "is_deleted", "is_delete", "deleted", "delete_flag",
+	"deleted_flag", "del_flag", "is_del", "removed_at", "is_removed", "removed", "soft_deleted", "discarded_at", "discarded", "trashed_at", "trashed", "is_trashed"}
 
-// softDeletion finds the column by its name and type.
+// softDeletion finds the columns by their names and types.
 func softDeletion(t *table) *soft {
-	for _, name := range deletedNames {
-		for _, c := range t.columns {
-			if strings.Join(words(c.name), "_") == name {
-				clear := c.isFlag() || c.nullable && (strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "_on") || isMoment(c.typ))
-				return &soft{[]column{c}, !clear}
-			}
+	var s *soft
+	for _, c := range t.columns {
+		all := words(c.name)
+		if !slices.Contains(deletedNames, strings.Join(all, "_")) {
+			continue
 		}
+		if s == nil {
+			s = new(soft)
+		}
+		moment := slices.Contains([]string{"at", "on", "time"}, all[len(all)-1]) || isMoment(c.typ)
+		s.by, s.unclear = append(s.by, c), s.unclear || !c.isFlag() && !(c.nullable && moment)
 	}
-	return nil
+	return s
 }
 
 // isMoment says whether a type is a date or a time.
@@ -37,7 +43,11 @@ func isMoment(typ string) bool {
 
 // unknown says what is not known of a soft deletion that is unclear.
 func (s *soft) unknown() string {
-	return "Which rows live can't be told from the type of " + quoted(s.columns()) + ", " + s.by[0].typ + ", so what mends it has to be written by hand."
+	types := make([]string, len(s.by))
+	for i, c := range s.by {
+		types[i] = c.typ
+	}
+	return "Which rows live can't be told from the type of " + quoted(s.columns()) + ", " + quoted(types) + ", so what mends it has to be written by hand."
 }
 
 // softBy is that by the columns of names.

@@ -134,5 +134,13 @@ func (m *maker) database(t testing.TB, kind string) *database {
 	t.Helper()
 	d := engines[kind](t)
 	m.make(t, d)
+	for _, j := range m.joins {
+		j = m.in(kind, j)
+		known := audit.JoinTable{Name: j.table}
+		for i, e := range j.ends {
+			known.Ends[i] = audit.End{Columns: []string{e.column}, Table: e.table, References: []string{e.key}}
+		}
+		d.known = append(d.known, known)
+	}
 	return d
 }

@@ -48,7 +48,8 @@ type database struct {
 	kind      string // GORM's name of it
 	pool      *sql.DB
 	dialector func(pool *sql.DB) gorm.Dialector
-	django    map[string]any // what stands in its DATABASES
+	django    map[string]any    // what stands in its DATABASES
+	known     []audit.JoinTable // what the models of its app say of the join tables
 }
 
 // engines make databases, by GORM's names.

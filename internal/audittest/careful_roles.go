@@ -62,11 +62,13 @@ var carefulRoles = []careful{
 		made: []string{"CREATE TABLE users (id integer PRIMARY KEY)", "INSERT INTO users VALUES (1), (2)",
 			"CREATE TABLE user_plans (user_id integer NOT NULL PRIMARY KEY REFERENCES users (id), " + fk("plan_id", "plans") + ")",
 			"CREATE INDEX by_plan ON user_plans (plan_id)", "INSERT INTO user_plans VALUES (1, 1), (2, 1)"},
+		opts: Given("user_plans", []string{"user_id", "users", "id"}, []string{"plan_id", "plans", "id"}),
 		want: []string{"copied-unique-key user_id"}, says: "It is the primary key", refused: "INSERT INTO user_plans VALUES (1, 2)",
 	}, {
 		name: "a primary key on the other end", ends: thirdParties, on: partial,
 		made: []string{"CREATE TABLE users (id integer PRIMARY KEY)", "INSERT INTO users VALUES (1), (2)",
 			"CREATE TABLE user_plans (" + fk("user_id", "users") + ", plan_id integer NOT NULL PRIMARY KEY REFERENCES plans (id))", "INSERT INTO user_plans VALUES (1, 1), (1, 2)"},
+		opts: Given("user_plans", []string{"user_id", "users", "id"}, []string{"plan_id", "plans", "id"}),
 		want: []string{"copied-unique-key plan_id", "no-reverse-index user_id"}, says: "It is the primary key", refused: "INSERT INTO user_plans VALUES (2, 1)",
 		left: []string{"copied-unique-key plan_id"},
 	}, {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Names: tables and columns that are called anything; new names are short enough, and
@@ -41,17 +43,18 @@ func Names(t *testing.T, kind string, open Open) {
 				"CREATE TABLE "+q[2]+" ("+q[3]+" integer, "+q[4]+" integer)",
 				"INSERT INTO "+q[0]+" VALUES (1)", "INSERT INTO "+q[1]+" VALUES (1)",
 				"INSERT INTO "+q[2]+" VALUES (1, 1), (1, 1), (NULL, 1), (2, 1)")
+			left := "nullable-unique-key " + of[3] + "," + of[4]
 			o := Given(of[2], []string{of[3], of[0], "id"}, []string{of[4], of[1], "id"})
 			want := []string{"dangling-links " + of[3], "duplicate-pairs " + of[3] + "," + of[4], "no-unique-key " + of[3] + "," + of[4],
 				"no-foreign-key " + of[3], "no-foreign-key " + of[4], "no-reverse-index " + of[4]}
-			RoundTrip(t, db, kind, o, want, []int64{1, 1, 4, 4, 4, 4})
+			RoundTrip(t, db, kind, o, want, []int64{1, 1, 4, 4, 4, 4}, left)
 			if kind == "postgres" {
 				// What the fixes would be called is there already.
 				report := Run(t, db, kind, o)
 				taken := report.Findings[1].Fix[0].SQL
 				Execute(t, db, taken)
 			}
-			RoundTrip(t, db, kind, o, want, []int64{1, 1, 4, 4, 4, 4})
+			RoundTrip(t, db, kind, o, want, []int64{1, 1, 4, 4, 4, 4}, left)
 		})
 	}
 }
@@ -66,5 +69,22 @@ func Large(t *testing.T, kind string, open Open, analyze string) {
 	o.CountUpTo = 1
 	want := []string{"no-unique-key user_id,group_id", "no-foreign-key user_id", "no-foreign-key group_id", "no-reverse-index group_id"}
 	any := []int64{anything, anything, anything, anything}
-	RoundTrip(t, db, kind, o, want, any)
+	RoundTrip(t, db, kind, o, want, any, "nullable-unique-key user_id,group_id")
+
+	// Rows that say different things stay, and then there is no key.
+	db = open(t)
+	Execute(t, db, slices.Concat(ends, []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", status varchar(9))", back,
+		"INSERT INTO user_groups VALUES (1, 1, 1, 'old'), (2, 1, 1, 'new'), (3, 1, 1, 'old'), (4, 2, 2, NULL), (5, 2, 2, NULL)", analyze})...)
+	report := Run(t, db, kind, o)
+	require.Equal(t, twice[1:], Rules(report))
+	failed := false
+	for _, s := range report.Findings[0].Fix {
+		_, err := db.ExecContext(t.Context(), s.SQL)
+		if failed = err != nil; failed {
+			require.Contains(t, strings.ToUpper(s.SQL), "UNIQUE", err)
+			break
+		}
+	}
+	require.True(t, failed)
+	require.Equal(t, []string{"user_groups[1 1 1 old]", "user_groups[2 1 1 new]", "user_groups[4 2 2 <nil>]"}, dump(t, db, report))
 }

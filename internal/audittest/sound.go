@@ -213,7 +213,7 @@ var sounds = []sound{
 
 // Sound: the join tables are told from others, and nothing is said of them.
 func Sound(t *testing.T, kind string, open Open) {
-	for _, s := range sounds {
+	for _, s := range slices.Concat(sounds, soundNot) {
 		if s.on != nil && !slices.Contains(s.on, kind) {
 			continue
 		}

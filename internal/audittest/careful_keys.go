@@ -1,0 +1,73 @@
+package audittest
+
+import "github.com/m2msafe/m2msafe/audit"
+
+// carefulKeys are about keys and values that say of a pair that it may come again, and
+// about rows that no other should be mistaken for.
+var carefulKeys = []careful{
+	{
+		name: "a key on the pair and an expression", on: partial,
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", label varchar(9))", back,
+			"CREATE UNIQUE INDEX labels ON user_groups (user_id, group_id, lower(label))", "INSERT INTO user_groups VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b')"},
+		opts: named, want: twice, says: "with one label",
+	}, {
+		name: "a word for NULL", on: partial,
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", group_id integer NULL REFERENCES groups (id))", back,
+			"CREATE UNIQUE INDEX pairs ON user_groups (user_id, coalesce(group_id, 0))", "INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, NULL)"},
+		want: []string{"expression-unique-key user_id,group_id"}, says: "pairs has a word for NULL in group_id", fits: "INSERT INTO user_groups VALUES (3, 2, NULL)",
+	}, {
+		name: "a key where there is no NULL, and one where there is", on: partial,
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", group_id integer NULL REFERENCES groups (id))", back,
+			"CREATE UNIQUE INDEX pairs ON user_groups (user_id, group_id) WHERE group_id IS NOT NULL", "CREATE UNIQUE INDEX alls ON user_groups (user_id) WHERE group_id IS NULL",
+			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, NULL)"},
+		want: []string{"partial-unique-key user_id,group_id"}, says: "pairs has a word for NULL in group_id", fits: "INSERT INTO user_groups VALUES (3, 2, NULL)",
+	}, {
+		name: "rows that a key of their own tells apart",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", ticket_code varchar(9) NOT NULL UNIQUE)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b')"},
+		want: twice, says: "Rows of 1 pair differ in ticket_code.",
+	}, {
+		name: "a time that is there, and one that is not",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", gone_at timestamp NULL)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, '2024-01-02 03:04:05'), (2, 1, 1, NULL)"},
+		want: twice, says: "Rows of 1 pair differ in gone_at.",
+	}, {
+		name: "events that have two ends",
+		made: []string{"CREATE TABLE user_visits (id integer PRIMARY KEY, " + user + ", " + group + ")", "CREATE INDEX v ON user_visits (group_id)",
+			"INSERT INTO user_visits VALUES (1, 1, 1), (2, 1, 1)"},
+		want: twice, says: "By its name the table may hold events", fits: "INSERT INTO user_visits VALUES (3, 1, 1)",
+	}, {
+		name: "a value that stands for all",
+		made: []string{"CREATE TABLE user_groups (" + bare + ", PRIMARY KEY (user_id, group_id))", back,
+			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (0, 2)"},
+		want: []string{"dangling-links user_id", "no-foreign-key user_id", "no-foreign-key group_id"}, says: "stands 0, an empty text or the like", fits: "INSERT INTO user_groups VALUES (0, 3)",
+	}, {
+		name: "a name that is almost the table's",
+		ends: []string{"CREATE TABLE shop_users (id integer PRIMARY KEY)", "CREATE TABLE groups (id integer PRIMARY KEY)", "INSERT INTO shop_users VALUES (1), (2), (3)", "INSERT INTO groups VALUES (1), (2)"},
+		made: []string{"CREATE TABLE user_groups (user_id integer NOT NULL, " + group + ", PRIMARY KEY (user_id, group_id))", back,
+			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (77, 2)"},
+		want: []string{"dangling-links user_id", "no-foreign-key user_id"}, says: "Since nothing else tells, no row is removed", fits: "INSERT INTO user_groups VALUES (78, 2)",
+	}, {
+		name: "a key that NULL in living rows goes past",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", deleted_at integer NULL, dead integer GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN NULL ELSE 1 END) STORED, note varchar(9), UNIQUE (user_id, group_id, dead))", back,
+			"INSERT INTO user_groups (id, user_id, group_id, deleted_at, note) VALUES (1, 1, 1, NULL, 'a'), (2, 1, 1, NULL, 'b')"},
+		want: []string{"duplicate-pairs user_id,group_id", "soft-delete-no-key user_id,group_id"}, says: "differ in note",
+	}, {
+		name: "rows that others refer to by name alone",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ")", back,
+			"CREATE TABLE payments (id integer PRIMARY KEY, user_group_id integer, cents integer)",
+			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO payments VALUES (1, 1, 5), (2, 2, 7)"},
+		want: twice, says: "that a row of payments refers to", removes: true,
+	}, {
+		name: "rows that others are kept by",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ")", back,
+			"CREATE TABLE seats (id integer PRIMARY KEY, link_id integer NOT NULL REFERENCES user_groups (id))",
+			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO seats VALUES (1, 1), (2, 2)"},
+		want: twice, says: "that a row of seats refers to", removes: true,
+	}, {
+		name: "roles of a table that has its own",
+		made: []string{"CREATE TABLE user_groups (" + user + ", " + group + ", role varchar(9) NOT NULL, deleted_at timestamp NULL, PRIMARY KEY (user_id, group_id, role))", back,
+			"INSERT INTO user_groups VALUES (1, 1, 'a', NULL), (1, 1, 'b', NULL)"},
+		opts: audit.Options{Tables: []string{"user_groups"}}, want: []string{"duplicate-pairs user_id,group_id", "soft-delete-no-key user_id,group_id"}, says: "with several: then this is no fault",
+	},
+}
