@@ -97,7 +97,7 @@ func open(ctx context.Context, dsn string, limit time.Duration) (*sql.DB, string
 	defer cancel()
 	err = db.PingContext(bounded)
 	if err == nil && kind == SQLite {
-		err = readSQLite(bounded, db, trim(dsn))
+		err = readSQLite(ctx, db, trim(dsn)) // which waits for a writer as long as its driver does
 	}
 	if err != nil {
 		_ = db.Close() // what it was opened for has failed

@@ -40,7 +40,7 @@ const calledForms = 7
 func pgQuote(s string) string { return strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) }
 
 var (
-	separators = regexp.MustCompile(`[@:/?#\s\v]+`)
+	separators = regexp.MustCompile(`[@:/?#=&()\s\v]+`)
 	// setting is one that a password has to be escaped for: no rule tells it from the DSN's own.
 	setting = regexp.MustCompile(`(?i)[\s\v&?](` + settings + `|\w*(password|passwd|pwd|secret|token)\w*|(hex|text)?key)[\s\v]*=`)
 )
@@ -90,7 +90,7 @@ func FuzzNoPasswordIsInAnError(f *testing.F) {
 	}
 	said += "missing.db •••"
 	for _, password := range []string{"hush-hush", "p@ss:w/rd", "100%zz?", `it's \ "one"`, "a&password=b#c", "ключ ключ", "){(tcp(", "://pass/", "//slashes", "&and=;more",
-		"pa@ssw0rd/xy", "77/secretword", "postgres:a:b@c/d?e#fragment", "pa@ssw0rd?xy", "pa@ssw0rd(x)/y", "correct horse battery", `pa ss'wo\rd`, "77?secret=word", "word work_mem=secret", "ключ\x01secret", "word&secret&more"} {
+		"pa@ssw0rd/xy", "77/secretword", "postgres:a:b@c/d?e#fragment", "pa@ssw0rd?xy", "pa@ssw0rd(x)/y", "correct horse battery", `pa ss'wo\rd`, "pa@ssw0rd(x)", "77?hushed=more", "more work_mem=hushed", "ключ\x01secret", "abcd&hushed&more", "abcd&= hushed", `abcd more=hu\shed`} {
 		for form := range forms {
 			f.Add(form, password)
 		}
@@ -100,7 +100,7 @@ func FuzzNoPasswordIsInAnError(f *testing.F) {
 			t.Skip("no form, or a password that is a part of words or no text")
 		}
 		var secrets []string
-		for _, secret := range append(separators.Split(password, -1), password, url.QueryEscape(password)) {
+		for _, secret := range append(separators.Split(password+" "+strings.ReplaceAll(password, `\`, ""), -1), password, url.QueryEscape(password)) {
 			if utf8.RuneCountInString(secret) > 3 && !strings.Contains(said, secret) {
 				secrets = append(secrets, secret)
 			}

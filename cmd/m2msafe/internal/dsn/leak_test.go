@@ -17,6 +17,7 @@ func TestNoPieceOfAPasswordIsSaid(t *testing.T) {
 		pieces []string
 	}{
 		"postgres://app:pa@ssw0rd/xyzw@127.0.0.1:1/db":               {noURL, []string{"ssw0rd", "xyzw"}},
+		"postgres://app:read@word/in@127.0.0.1:1/db":                 {"the DSN can't be read: " + noURL, nil}, // words of ours are not hidden: that would tell
 		"postgres://app:pa@ssw0rd@127.0.0.1:1/db":                    {noURL, []string{"ssw0rd"}},
 		"postgres://app:77/secretword@127.0.0.1:1/db":                {noURL, []string{"secretword"}},
 		"postgres://postgres:a:b@c/d?e#frag@127.0.0.1:1/db":          {noURL, []string{"frag"}},
@@ -73,6 +74,7 @@ func TestTheRestOfAPasswordIsHidden(t *testing.T) {
 	for _, dsn := range []string{
 		"host=127.0.0.1 password=pass secretword=more again=x dbname=db",
 		"postgres://127.0.0.1/db?password=pass&secretword=more&again=x",
+		`host=127.0.0.1 password=pass secretword='more' again=\x`,
 	} {
 		_, _, s, err := parse(dsn)
 		require.NoError(t, err)

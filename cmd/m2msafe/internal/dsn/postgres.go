@@ -85,7 +85,7 @@ func checkKeywords(dsn string, s *Scrubber) error {
 		if found == nil {
 			return ours(`the DSN can't be read: it is no list of key=value (a value with blanks has to stand in quotes, 'two words', and ' and \ in it are written as \' and \\)`)
 		}
-		rests.add(s, found[1], found[3], found[2] != "")
+		rests.add(s, found[1], found[2]+found[3], found[2] != "")
 		rest = rest[len(found[0]):]
 	}
 	return nil
@@ -99,8 +99,10 @@ func (r *passwordRests) add(s *Scrubber, key, value string, quoted bool) {
 	secret, known := isSecret.MatchString(key), known.MatchString(key)
 	switch {
 	case r.behind && !known:
-		s.add(key)
-		s.add(value)
+		for _, piece := range []string{key, strings.Trim(value, "'")} { // and as pgx reads them
+			s.add(strings.TrimSpace(piece))
+			s.add(strings.ReplaceAll(piece, `\`, ""))
+		}
 	case secret:
 		r.behind = !quoted
 	case known:
