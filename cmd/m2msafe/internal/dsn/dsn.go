@@ -7,16 +7,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The kinds of databases, by GORM's names.
@@ -33,12 +30,17 @@ const connectLimit = 15 * time.Second
 const Forms = `postgres://user@host/database or "host=… dbname=…"; ` +
 	`user:password@tcp(host:3306)/database or mysql://user@host/database; a SQLite file's path or file: URL`
 
+// ours is an error that has nothing of a DSN. A word hidden in it would tell that it is a
+// piece of the password.
+type ours string
+
+func (o ours) Error() string { return string(o) }
+
 var (
-	// keywords is libpq's keyword string.
-	keywords  = regexp.MustCompile(`^\s*(host|hostaddr|port|dbname|database|user|password|passfile|service|servicefile|sslmode|sslrootcert|sslcert|sslkey|connect_timeout|application_name|target_session_attrs|options|search_path)\s*=`)
 	sqliteURL = regexp.MustCompile(`^(?i)(file:|sqlite3?://)`)
-	// goMySQL is go-sql-driver's form: [user[:password]@][net[(address)]]/database.
-	goMySQL = regexp.MustCompile(`^(?s:.*@)?([a-z0-9]+(\([^)]*\))?)?/[^/?]*(\?.*)?$`)
+	// goMySQL is go-sql-driver's form: [user[:password]@][net[(address)]]/database, with at
+	// least a user or an address: else it is a path.
+	goMySQL = regexp.MustCompile(`^(?:(?s:.*@)(?:[a-z0-9]+(?:\([^)]*\))?|\([^)]*\))?|[a-z0-9]+\([^)]*\))/[^/?@]*(\?.*)?$`)
 )
 
 // kindOf is the kind of database that a DSN is of, "" for none. A path is SQLite's
@@ -57,35 +59,78 @@ func kindOf(dsn string) string {
 	case keywords.MatchString(dsn):
 		return Postgres
 	}
-	if _, err := os.Stat(dsn); err == nil {
+	if file, _ := cutFile(dsn); file != "" {
 		return SQLite
 	}
-	if goMySQL.MatchString(dsn) && strings.ContainsAny(dsn, "@(") {
+	if goMySQL.MatchString(dsn) {
 		return MySQL
 	}
 	return ""
+}
+
+// trim takes the blanks around a DSN away: one that is read from a file ends with a line
+// feed. Keywords keep them: they are passed over there, and a password may end with `\ `.
+func trim(dsn string) string {
+	if keywords.MatchString(dsn) {
+		return dsn
+	}
+	if _, err := os.Stat(dsn); err == nil {
+		return dsn
+	}
+	return strings.TrimSpace(dsn)
 }
 
 // Open reaches the database of a DSN, with one connection, and says what kind it is. Its
 // errors hold no credentials, nor do texts that the scrubber has cleaned. A SQLite file has
 // to be there, and is only read.
 func Open(ctx context.Context, dsn string) (*sql.DB, string, Scrubber, error) {
+	return open(ctx, dsn, connectLimit)
+}
+
+func open(ctx context.Context, dsn string, limit time.Duration) (*sql.DB, string, Scrubber, error) {
 	db, kind, s, err := parse(dsn)
 	if err != nil {
 		return nil, kind, s, err
 	}
 	db.SetMaxOpenConns(1)
-	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := db.PingContext(ctx); err != nil {
+	err = db.PingContext(bounded)
+	if err == nil && kind == SQLite {
+		err = readSQLite(ctx, db, trim(dsn)) // which waits for a writer as long as its driver does
+	}
+	if err != nil {
 		_ = db.Close() // what it was opened for has failed
-		return nil, kind, s, fmt.Errorf("can't reach the database: %s", s.Clean(err.Error()))
+		what := failure(kind, err)
+		if bounded.Err() != nil && ctx.Err() == nil {
+			what = fmt.Sprintf("the database did not answer in %g s", limit.Seconds())
+		}
+		return nil, kind, s, fmt.Errorf("%s: %s", what, s.Clean(err.Error()))
 	}
 	return db, kind, s, nil
 }
 
+// failure is what has failed: it tells people where to look.
+func failure(kind string, err error) string {
+	var postgres *pgconn.PgError
+	var my *mysql.MySQLError
+	switch {
+	case errors.As(err, &postgres) && strings.HasPrefix(postgres.Code, "28"):
+		return "the database refused the login"
+	case errors.As(err, &my) && (my.Number == 1044 || my.Number == 1045 || my.Number == 1698):
+		return "the database refused the login"
+	case postgres != nil || my != nil:
+		return "the database refused the connection"
+	}
+	if kind == SQLite {
+		return "can't read the database"
+	}
+	return "can't reach the database"
+}
+
 // parse is Open without a connection.
 func parse(dsn string) (db *sql.DB, kind string, s Scrubber, err error) {
+	dsn = trim(dsn)
 	s, kind = scrubberOf(dsn), kindOf(dsn)
 	switch kind {
 	case Postgres:
@@ -95,118 +140,14 @@ func parse(dsn string) (db *sql.DB, kind string, s Scrubber, err error) {
 	case SQLite:
 		db, err = openSQLite(dsn)
 	default:
-		err = fmt.Errorf("can't tell whose DSN this is, and no file has its name (it is not repeated here: there may be a password in it)\na DSN is: %s", Forms)
+		err = ours("can't tell whose DSN this is, and no file has its name (it is not repeated here: there may be a password in it)\na DSN is: " + Forms)
 	}
-	if err != nil {
+	var clean ours
+	switch {
+	case errors.As(err, &clean):
+		return nil, kind, s, err
+	case err != nil:
 		return nil, kind, s, errors.New(s.Clean(err.Error()))
 	}
 	return db, kind, s, nil
-}
-
-func openPostgres(dsn string, s *Scrubber) (*sql.DB, error) {
-	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		if _, bad := url.Parse(dsn); bad != nil && scheme.MatchString(dsn) {
-			// The parser's words would be of parts of the password.
-			return nil, errors.New("the DSN can't be read: it is no URL (in a password, / ? # @ and % are written as %2F %3F %23 %40 and %25)")
-		}
-		// pgx repeats the DSN, in which not every password can be told.
-		text := err.Error()
-		return nil, errors.New("the DSN can't be read: " + strings.TrimLeft(text[strings.LastIndexByte(text, '`')+1:], ": "))
-	}
-	s.add(config.Password) // it may be from a file or the environment
-	if _, ok := config.RuntimeParams["application_name"]; !ok {
-		config.RuntimeParams["application_name"] = "m2msafe audit"
-	}
-	if !strings.Contains(dsn, "default_query_exec_mode") {
-		// No prepared statement outlives its transaction: behind a pool that shares
-		// connections it would be met again by others.
-		config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
-	}
-	return stdlib.OpenDB(*config), nil
-}
-
-func openMySQL(dsn string, s *Scrubber) (*sql.DB, error) {
-	if scheme.MatchString(dsn) {
-		var err error
-		if dsn, err = fromMySQLURL(dsn); err != nil {
-			return nil, err
-		}
-	}
-	config, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("the DSN can't be read: %w", err)
-	}
-	s.add(config.Passwd)
-	if config.DBName == "" {
-		return nil, errors.New("the DSN names no database: it is what stands behind the last slash")
-	}
-	config.Logger = &mysql.NopLogger{} // its errors come back all the same
-	config.ParseTime = true
-	if config.Timeout == 0 {
-		config.Timeout = connectLimit
-	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
-}
-
-// fromMySQLURL is the DSN of go-sql-driver for mysql://user:password@host:port/database,
-// with settings of that driver behind a question mark.
-func fromMySQLURL(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", errors.New("the DSN can't be read: it is no URL (in a password, / ? # @ and % are written as %2F %3F %23 %40 and %25)")
-	}
-	config := mysql.NewConfig()
-	config.User = u.User.Username()
-	config.Passwd, _ = u.User.Password()
-	config.Net = "tcp"
-	port := u.Port()
-	if port == "" {
-		port = "3306"
-	}
-	config.Addr = net.JoinHostPort(u.Hostname(), port)
-	config.DBName = strings.TrimPrefix(u.Path, "/")
-	dsn := config.FormatDSN()
-	if u.RawQuery != "" {
-		separator := "?"
-		if strings.Contains(dsn[strings.LastIndexByte(dsn, '/'):], "?") {
-			separator = "&"
-		}
-		dsn += separator + u.RawQuery
-	}
-	return dsn, nil
-}
-
-// openSQLite opens a file to read it, which has to be there.
-func openSQLite(dsn string) (*sql.DB, error) {
-	path, query := dsn, ""
-	if name := sqliteURL.FindString(dsn); name != "" {
-		path, query, _ = strings.Cut(dsn[len(name):], "?")
-		if host, rest, ok := strings.Cut(strings.TrimPrefix(path, "//"), "/"); ok && strings.HasPrefix(path, "//") && (host == "" || host == "localhost") {
-			path = "/" + rest
-		}
-		plain, err := url.PathUnescape(path)
-		if err != nil {
-			return nil, errors.New("the DSN can't be read: it is no URL (in a path, ? # and % are written as %3F %23 and %25)")
-		}
-		path = plain
-	}
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, fmt.Errorf("no SQLite database: %w", err)
-	case info.IsDir():
-		return nil, fmt.Errorf("no SQLite database: %s is a folder", path)
-	}
-	settings, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, errors.New("the settings behind the question mark can't be read")
-	}
-	settings.Set("mode", "ro")
-	settings.Del("_txlock") // a write lock that reading has no use for
-	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: settings.Encode()}
-	return sql.Open("sqlite3", file.String())
 }

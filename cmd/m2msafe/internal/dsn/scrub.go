@@ -27,13 +27,20 @@ var (
 	// of go-sql-driver and of SQLite's encrypting file systems.
 	secretSettings = regexp.MustCompile(`(?i)(?:^|[\s?&;])` + hiddenSetting + `\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]*)`)
 	secretKeywords = regexp.MustCompile(`(?i)(?:^|\s)` + hiddenSetting + `\s*=\s*(\S*)`)
+	endsInSecret   = regexp.MustCompile(`(?i)(?:^|\s)` + hiddenSetting + `\s*=\s*[^\s']*$`)
+	isSecret       = regexp.MustCompile(`(?i)^` + hiddenSetting + `$`)
 	scheme         = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
 // ScrubberOf knows the secrets of what may be DSNs, or pieces of one: a shell takes one
 // apart that was not quoted.
 func ScrubberOf(texts ...string) (s Scrubber) {
+	inPassword := false // with blanks in it
 	for _, text := range texts {
+		if inPassword = inPassword && !strings.HasPrefix(text, "-") && !keywords.MatchString(text); inPassword {
+			s.add(text)
+		}
+		inPassword = inPassword || endsInSecret.MatchString(text)
 		for _, secret := range scrubberOf(text).secrets {
 			s.add(secret)
 		}
@@ -109,19 +116,20 @@ func (s Scrubber) Clean(text string) string {
 func replaceWord(text, word string) string {
 	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
 	var out strings.Builder
-	for {
-		at := strings.Index(text, word)
+	for end := 0; ; {
+		at := strings.Index(text[end:], word)
 		if at < 0 {
-			return out.String() + text
+			return out.String() + text[end:]
 		}
-		before, _ := utf8.DecodeLastRuneInString(text[:at])
-		after, _ := utf8.DecodeRuneInString(text[at+len(word):])
-		out.WriteString(text[:at])
+		begin := end + at
+		out.WriteString(text[end:begin])
+		end = begin + len(word)
+		before, _ := utf8.DecodeLastRuneInString(text[:begin])
+		after, _ := utf8.DecodeRuneInString(text[end:])
 		if inWord(before) || inWord(after) {
 			out.WriteString(word)
 		} else {
 			out.WriteString(Hidden)
 		}
-		text = text[at+len(word):]
 	}
 }
