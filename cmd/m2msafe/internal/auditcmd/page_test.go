@@ -21,7 +21,7 @@ const picturesEnv = "M2MSAFE_AUDIT_PICTURES"
 func pageOf(t *testing.T, r *audit.Report) (address, text string) {
 	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, writeHTML(&out, r, morning))
+	require.NoError(t, writeHTML(&out, &report{Report: r}, morning))
 	file := filepath.Join(t.TempDir(), "audit.html")
 	require.NoError(t, os.WriteFile(file, out.Bytes(), 0o600))
 	return (&url.URL{Scheme: "file", Path: file}).String(), out.String()
