@@ -59,7 +59,7 @@ func leaveOut(found *audit.Report, all []ignored) *report {
 		}
 		if rule := missing[f.Table]; rule != "" && len(f.Fix) > 0 && f.Rule != audit.NoReverseIndex {
 			f.Fix, f.Undo = nil, nil
-			f.Story += " Its fix counts on that of " + string(rule) + ", which --ignore leaves out: there is none."
+			f.Story += " There is no fix: it would come behind that of " + string(rule) + ", which --ignore leaves out."
 		}
 		rest.Findings = append(rest.Findings, f)
 	}

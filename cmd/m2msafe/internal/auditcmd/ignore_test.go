@@ -130,7 +130,7 @@ func TestNoFixCountsOnAnIgnoredOne(t *testing.T) {
 	}
 	r := leaveOut(found, []ignored{{audit.DuplicatePairs, ""}})
 	require.Equal(t, []int{0, 1, 1}, fixes(r))
-	require.Equal(t, "Story. Its fix counts on that of duplicate-pairs, which --ignore leaves out: there is none.", r.Findings[0].Story)
+	require.Equal(t, "Story. There is no fix: it would come behind that of duplicate-pairs, which --ignore leaves out.", r.Findings[0].Story)
 	require.Equal(t, []int{1, 2, 1, 1}, fixes(leaveOut(found, nil)), "the audit's own report is as it was")
 	found.Findings[0].Fix = nil
 	require.Equal(t, []int{2, 1, 1}, fixes(leaveOut(found, []ignored{{audit.DuplicatePairs, ""}})))
