@@ -36,13 +36,17 @@ func TestFixIsProbedBeforeTheAudit(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	if os.Geteuid() == 0 {
-		return // who may write everywhere
+		dir = "/proc" // where root can make no file either
+	} else {
+		require.NoError(t, os.Chmod(dir, 0o500)) // #nosec G302 -- a folder
 	}
-	require.NoError(t, os.Chmod(dir, 0o500)) // #nosec G302 -- a folder
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip(err)
+	}
 	for _, format := range FixFormats {
 		code, _, stderr := call(t, &Command{Fix: filepath.Join(dir, "1_fix.sql"), FixFormat: format}, never)
 		require.Equal(t, ExitFailed, code)
-		require.Regexp(t, "^m2msafe: --fix: open .*: permission denied\n$", stderr)
+		require.Regexp(t, "^m2msafe: --fix: open .*: (permission denied|no such file or directory)\n$", stderr)
 	}
 }
 
