@@ -38,13 +38,16 @@ import (
 //
 //   - [ErrUnsupportedDatabase] for anything but PostgreSQL, the MySQL family and SQLite;
 //   - schema.ErrUnsupportedDataType, or what else GORM says of it, for what is no model;
-//   - gorm.ErrInvalidDB, if db's pool is no *sql.DB;
+//   - gorm.ErrInvalidDB, if db is nil or its pool no *sql.DB;
 //   - one that says so, if db is in a transaction that has the only connection of its pool;
 //   - ctx's, once that ends;
 //   - the driver's, if the database can't be reached or its catalogue not be read.
 //
 // It is safe for concurrent use.
 func Audit(ctx context.Context, db *gorm.DB, models ...any) (*audit.Report, error) {
+	if db == nil {
+		return nil, gorm.ErrInvalidDB
+	}
 	pool, err := db.DB()
 	if err != nil {
 		return nil, err

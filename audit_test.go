@@ -99,6 +99,8 @@ func TestAuditThatCannotLook(t *testing.T) {
 	require.NoError(t, err, "the others would be looked at")
 	require.Equal(t, []audit.Unseen{{Table: "article_publications", Reason: "there is no such join table, or no privilege on it: run the migration"}}, report.Unseen)
 
+	_, err = m2msafe.Audit(t.Context(), nil, &Article{})
+	require.ErrorIs(t, err, gorm.ErrInvalidDB)
 	_, err = m2msafe.Audit(t.Context(), db, 7)
 	require.ErrorContains(t, err, "m2msafe: int: unsupported data type")
 

@@ -48,8 +48,8 @@ var ErrUnsupportedDatabase = errors.New("audit: unsupported database")
 // are looked at, if that is set to anything but its default, else all.
 //
 // A table that can't be looked at is [Report.Unseen]; what its catalogue says is
-// reported still. Errors are [ErrUnsupportedDatabase] for another kind, ctx's once that
-// ends, and the driver's if the database can't be reached, the transaction not be begun or
+// reported still. Errors are [ErrUnsupportedDatabase] for another kind, one that says so for
+// options that can't be meant, ctx's once that ends, and the driver's if the database can't be reached, the transaction not be begun or
 // the catalogue not be read; none has a password in it that the driver does not put there.
 // Run takes one connection of db, which it leaves as it was, and is safe for concurrent
 // use.
@@ -57,6 +57,14 @@ func Run(ctx context.Context, db *sql.DB, kind string, o Options) (*Report, erro
 	e := engineOf(kind)
 	if e == nil {
 		return nil, fmt.Errorf("%w: %q", ErrUnsupportedDatabase, kind)
+	}
+	if o.CountUpTo < 0 || o.Timeout < 0 {
+		return nil, fmt.Errorf("audit: CountUpTo %d, Timeout %v: they take more than nothing", o.CountUpTo, o.Timeout)
+	}
+	for _, j := range o.Joins {
+		if len(j.Ends[0].Columns) == 0 || len(j.Ends[1].Columns) == 0 {
+			return nil, fmt.Errorf("audit: Joins: %s has no columns at one of its ends", j.Name)
+		}
 	}
 	if o.CountUpTo == 0 {
 		o.CountUpTo = defaultCount

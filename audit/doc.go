@@ -15,21 +15,29 @@
 // nothing else, or by a name. References are foreign keys, or columns that are called as
 // GORM, Django, Rails, Prisma, Ent, Sequelize and Hibernate call theirs. A unique key on
 // the pair and something else says that a pair may come again: such a table is none, unless
-// it is named, or known from models.
+// it is named, or known from models. Neither is one that is called as what is kept of
+// another, one of several references of which one has a value, nor one that has a column
+// beside a reference which says to what table that goes.
 //
 // # What a fix may do
 //
-// A fix deletes rows in three cases, and puts them into a table m2msafe_removed_… in the
-// same step, from which its undo brings them back: pairs that are stored more than once,
-// of which one living row stays; rows that point at nothing; rows with NULL in the pair.
-// Where that could be wrong it deletes none, and the story of the finding says why:
+// A fix deletes rows in two cases, and puts them into a table m2msafe_removed_… in the same
+// step, from which its undo brings them back: rows that say the same as another of their
+// pair, of which one living row stays; and rows that point at nothing. Where that could be
+// wrong it deletes none, and the story of the finding says why:
 //
-//   - a unique key, an exclusion constraint or a predicate speaks for pairs that come again;
-//   - the rows of a pair differ in what may be a state, a time span or an amount;
-//   - rows of other tables would go with them, by ON DELETE CASCADE, SET NULL or SET DEFAULT:
-//     of a pair the row stays that is referred to, and a link to nothing does;
-//   - most rows point at nothing, at an end that is known by its name alone;
+//   - the rows of a pair differ in anything but their number, and when and by whom they were
+//     made or changed;
+//   - a unique key, an exclusion constraint or a predicate speaks for pairs that come again,
+//     or the table may be one of events by its name;
+//   - rows of other tables refer to them, by a foreign key or by a name: of a pair the row
+//     stays that is referred to, and a link to nothing does;
+//   - the end is known by its name alone, and most rows point at nothing there, or have 0 or
+//     the like, or the name leaves something open;
+//   - a trigger or a rule would run;
 //   - it can't be told which rows are deleted softly, or other tables inherit from this one.
+//
+// Rows with NULL in the pair are left to who knows what they mean.
 //
 // Others write while a fix is applied. A pair that is stored twice between the removal and
 // the unique key has that key fail; a link to nothing, the foreign key. Nothing is lost by

@@ -67,27 +67,27 @@ type Finding struct {
 	// Table is the join table's name, or the target's for LookupNotUnique; with its
 	// schema where it is not the default one.
 	Table   string   `json:"table"`
-	Columns []string `json:"columns,omitempty"`
+	Columns []string `json:"columns"`
 	// Relation is the model's field, as "User.Groups", where the audit was given models.
-	Relation string `json:"relation,omitempty"`
+	Relation string `json:"relation"`
 	Title    string `json:"title"` // one line, without a full stop
 	Story    string `json:"story"` // what happens because of it: a few sentences
 	// Rows is how many rows are concerned, -1 if they were not counted; Estimated says
 	// that it is the database's estimate.
 	Rows      int64 `json:"rows"`
-	Estimated bool  `json:"estimated,omitempty"`
+	Estimated bool  `json:"estimated"`
 	// Fix mends it, in this order; Undo takes that back, in this order. Those of several
 	// findings are applied in the findings' order, and taken back in the other. There is
 	// none where the Story says why.
-	Fix  []Statement `json:"fix,omitempty"`
-	Undo []Statement `json:"undo,omitempty"`
+	Fix  []Statement `json:"fix"`
+	Undo []Statement `json:"undo"`
 }
 
 // Statement is a statement of a Fix or Undo.
 type Statement struct {
-	SQL  string `json:"sql"`            // without a semicolon at its end
-	Why  string `json:"why"`            // a comment of one line
-	Solo bool   `json:"solo,omitempty"` // it can't run in a transaction (CREATE INDEX CONCURRENTLY)
+	SQL  string `json:"sql"`  // without a semicolon at its end
+	Why  string `json:"why"`  // a comment of one line
+	Solo bool   `json:"solo"` // it can't run in a transaction (CREATE INDEX CONCURRENTLY)
 }
 
 // End is one side of a join table.
@@ -104,11 +104,11 @@ type JoinTable struct {
 	Ends       [2]End `json:"ends"`
 	Convention string `json:"convention"` // whose names it has, or "foreign keys", "names", "models", "named"
 	Rows       int64  `json:"rows"`       // an estimate where Estimated
-	Estimated  bool   `json:"estimated,omitempty"`
+	Estimated  bool   `json:"estimated"`
 	// Relation is the models' fields that it serves, as "User.Groups, Group.Users".
-	Relation string `json:"relation,omitempty"`
+	Relation string `json:"relation"`
 	// SoftDelete are the columns by which its rows are deleted without going away.
-	SoftDelete []string `json:"soft_delete,omitempty"`
+	SoftDelete []string `json:"soft_delete"`
 }
 
 // Report is what an audit has found. Findings stand by table, the worst first.
@@ -118,7 +118,7 @@ type Report struct {
 	Findings []Finding   `json:"findings"`
 	// Unseen are tables that could not be looked at, with the reason: no privilege, a
 	// time-out.
-	Unseen []Unseen `json:"unseen,omitempty"`
+	Unseen []Unseen `json:"unseen"`
 }
 
 // Unseen is a table that could not be looked at.

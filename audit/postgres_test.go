@@ -222,10 +222,29 @@ func TestReadOnly(t *testing.T) {
 	require.Zero(t, n)
 }
 
+// A server that goes away is no clean database, and no table that was not counted.
+func TestLostConnection(t *testing.T) {
+	db := made(t, "CREATE TABLE user_groups ("+pair+")")
+	_, err := audit.Run(t.Context(), db, "postgres", audit.Options{Progress: func(_, _ int, now string) {
+		if now == "rows of user_groups" {
+			_, err := pgtest.Admin(t).Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%m2msafe_audit%' AND pid <> pg_backend_pid() AND state = 'idle in transaction'")
+			require.NoError(t, err)
+		}
+	}})
+	require.ErrorContains(t, err, "the connection was lost while user_groups was looked at, run it again")
+}
+
 func TestErrors(t *testing.T) {
 	db := database(t)
 	_, err := audit.Run(t.Context(), db, "oracle", audit.Options{})
 	require.ErrorIs(t, err, audit.ErrUnsupportedDatabase)
+	_, err = audit.Run(t.Context(), db, "postgres", audit.Options{CountUpTo: -1})
+	require.ErrorContains(t, err, "they take more than nothing")
+	_, err = audit.Run(t.Context(), db, "postgres", audit.Options{Timeout: -1})
+	require.ErrorContains(t, err, "they take more than nothing")
+	_, err = audit.Run(t.Context(), db, "postgres", audit.Options{Joins: []audit.JoinTable{{Name: "user_groups"}}})
+	require.ErrorContains(t, err, "user_groups has no columns at one of its ends")
+	require.Len(t, look(t, made(t, "CREATE TABLE user_groups ("+pair+")"), audit.Options{Tables: []string{}}).Tables, 1, "none stands for all")
 	closed, err := sql.Open("pgx", "host=127.0.0.1 port=1 user=somebody password=hush")
 	require.NoError(t, err)
 	defer closed.Close()

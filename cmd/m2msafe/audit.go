@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -20,21 +19,31 @@ type auditCommand struct {
 	HTML      string        `name:"html" placeholder:"FILE" help:"Write the report as a page too."`
 	Fix       string        `placeholder:"FILE" help:"Write the SQL that mends what is found, and the SQL that takes it back. goose and migrate take a folder too."`
 	FixFormat string        `enum:"${fixFormats}" default:"sql" help:"Form of --fix: ${enum}. migrate is golang-migrate."`
+	FailOn    string        `enum:"error,warning,note" default:"note" help:"Lowest severity that exit code 1 is for: ${enum} (default ${default})."`
+	Ignore    []string      `sep:"none" placeholder:"RULE[:TABLE]" help:"Findings to leave out of all output and of the fix, of one table or of all. May be repeated."`
 	Timeout   time.Duration `default:"30s" placeholder:"TIME" help:"Ends a statement (default ${default}); its table is then not looked at."`
 	CountUpTo int64         `default:"10000000" placeholder:"ROWS" help:"Of larger tables the database's estimates are taken, and nothing is counted (default ${default})."`
 }
 
+// Help stands below the command's description.
+func (*auditCommand) Help() string {
+	return `Exit codes:
+
+  0    clean, or no join table was recognized: the first line says which
+  1    findings of the severity of --fail-on, or above
+  2    the database could not be looked at, or a table could not and nothing was found;
+       a file could not be written; or the call is wrong
+  130  interrupted`
+}
+
 func (c *auditCommand) run(ctx context.Context, stdout, stderr io.Writer) int {
-	if c.Timeout <= 0 || c.CountUpTo < 1 {
-		return fail(stderr, fmt.Errorf("--timeout %v, --count-up-to %d: they take more than nothing", c.Timeout, c.CountUpTo))
-	}
 	dsn := c.DSN
 	if dsn == "" {
 		dsn = os.Getenv(auditcmd.DSNEnv)
 	}
 	command := &auditcmd.Command{
 		DSN: dsn, Tables: c.Table, Lookups: c.Lookup, Format: c.Format, HTML: c.HTML, Fix: c.Fix, FixFormat: c.FixFormat,
-		Timeout: c.Timeout, CountUpTo: c.CountUpTo, Now: time.Now,
+		Timeout: c.Timeout, CountUpTo: c.CountUpTo, FailOn: c.FailOn, Ignore: c.Ignore, Now: time.Now,
 	}
 	command.Width, command.Color = screen(stdout)
 	command.Progress, command.Looked = watchAudit(stderr)
@@ -43,7 +52,7 @@ func (c *auditCommand) run(ctx context.Context, stdout, stderr io.Writer) int {
 
 // watchAudit shows an audit's progress on a terminal; elsewhere there is none.
 func watchAudit(w io.Writer) (progress func(done, all int, now string), looked func()) {
-	if !isTerminal(w) {
+	if !drawsBars(w) {
 		return nil, func() {}
 	}
 	var mu sync.Mutex

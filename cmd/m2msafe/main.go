@@ -11,7 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -34,6 +34,8 @@ const (
 const dsnEnv = "M2MSAFE_TEST_POSTGRES"
 
 type cli struct {
+	Version kong.VersionFlag `help:"Print the program's version and Go's, and exit."`
+
 	Lab   labCommand   `cmd:"" help:"Run the experiments and print what the database holds afterwards."`
 	Audit auditCommand `cmd:"" help:"Find the join tables of a database that can't be safe, and write the SQL that mends them. Reads only."`
 }
@@ -61,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Vars{
 			"experiments": experimentNames(), "formats": strings.Join(lab.Formats, ","), "dsnEnv": dsnEnv,
 			"auditFormats": strings.Join(auditcmd.Formats, ","), "fixFormats": strings.Join(auditcmd.FixFormats, ","),
-			"auditDSNEnv": auditcmd.DSNEnv, "dsnForms": dsn.Forms,
+			"auditDSNEnv": auditcmd.DSNEnv, "dsnForms": dsn.Forms, "version": versionText(),
 		},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }), // after --help
@@ -75,7 +77,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		// The parser repeats what it does not understand, which may be a DSN, or a piece of one.
 		said := dsn.ScrubberOf(args...).Clean(err.Error())
-		return fail(stderr, fmt.Errorf("%s\nm2msafe %s --help says how it is called", said, commandOf(args)))
+		return fail(stderr, fmt.Errorf("%s\nm2msafe %s--help says how it is called", said, commandOf(args)))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -86,12 +88,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return c.Lab.run(ctx, stdout, stderr)
 }
 
-// commandOf is the command that was meant, as far as it can be told.
+// commandOf is the command that was meant, with a blank behind it; "" if there is none: it
+// stands before all flags but the program's own.
 func commandOf(args []string) string {
-	if slices.Contains(args, "audit") {
-		return "audit"
+	if len(args) > 0 && (args[0] == "audit" || args[0] == "lab") {
+		return args[0] + " "
 	}
-	return "lab"
+	return ""
+}
+
+// versionText is the program's version, as it was built, and that of Go.
+func versionText() string {
+	text := "m2msafe (no version)"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return text
+	}
+	if info.Main.Version != "" {
+		text = "m2msafe " + info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += ", commit " + s.Value
+		}
+	}
+	return text + ", " + info.GoVersion
 }
 
 func experimentNames() string {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -40,8 +42,25 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"postgres": postgresDatabase, "sqlite": sqliteDatabase},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"postgres": postgresDatabase, "sqlite": sqliteDatabase, "exits": exits},
 	})
+}
+
+// exits runs a program that has to end with an exit code: "! exec" takes any but 0.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("exits CODE PROGRAM ARGUMENT...")
+	}
+	code := exitOK
+	err := ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d instead of %s", code, args[0])
+	}
 }
 
 // postgresDatabase makes a database for a script, runs the SQL of the files there, and

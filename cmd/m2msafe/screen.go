@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +40,29 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// drawsBars says whether a bar can be drawn on w, and taken away again.
+func drawsBars(w io.Writer) bool { return isTerminal(w) && os.Getenv("TERM") != "dumb" }
+
+// eraser takes away the line that the cursor is in: by a control sequence, unless NO_COLOR
+// asks for none.
+func eraser(w io.Writer) string {
+	if os.Getenv("NO_COLOR") == "" {
+		return "\r\x1b[2K"
+	}
+	width := 80
+	if file, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(file.Fd())); err == nil && n > 0 {
+			width = n
+		}
+	}
+	return "\r" + strings.Repeat(" ", width-1) + "\r"
+}
+
 // watch shows the lab's progress on w until the function that it returns is
-// called: as a bar on a terminal, as a line an experiment elsewhere.
+// called: as a bar on a terminal that can draw one, as a line an experiment
+// elsewhere.
 func watch(l *lab.Lab, w io.Writer) (done func()) {
-	if !isTerminal(w) {
+	if !drawsBars(w) {
 		var last atomic.Pointer[lab.Experiment]
 		l.Progress = func(e *lab.Experiment, _ *lab.Way) {
 			if last.Swap(e) != e {
@@ -99,7 +119,7 @@ func startBar(w io.Writer, state func() barState) (end func()) {
 			case <-stop:
 				_ = bar.Exit()
 				// The whole line: Ctrl-C leaves a ^C behind the bar.
-				fmt.Fprint(w, "\r\x1b[2K")
+				fmt.Fprint(w, eraser(w))
 				return
 			case <-tick.C:
 				at := state()

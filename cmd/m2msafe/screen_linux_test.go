@@ -7,12 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/m2msafe/m2msafe/cmd/m2msafe/internal/lab"
 )
 
 // terminal is a pseudo-terminal of 100 columns: what is written to it comes out of the
@@ -42,8 +45,9 @@ func TestAuditOnATerminal(t *testing.T) {
 		not  []string
 	}{
 		"color": {[]string{"TERM=xterm", "NO_COLOR="}, []string{"\x1b[31;1merror\x1b[0m", "\x1b[2K\x1b[1mm2msafe audit\x1b[0m"}, nil},
-		// The bar is drawn all the same: it is no color.
-		"NO_COLOR": {[]string{"TERM=xterm", "NO_COLOR=1"}, []string{"error  user_groups", "\x1b[2Km2msafe audit"}, []string{"\x1b[31", "\x1b[1m"}},
+		// The bar is drawn all the same: it is no color. It is taken away by blanks.
+		"NO_COLOR": {[]string{"TERM=xterm", "NO_COLOR=1"}, []string{"error  user_groups", "\r" + strings.Repeat(" ", 99) + "\rm2msafe audit"}, []string{"\x1b"}},
+		"dumb":     {[]string{"TERM=dumb", "NO_COLOR="}, []string{"error  user_groups"}, []string{"\x1b", "\r ", "▕"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := terminal(t)
@@ -67,9 +71,24 @@ func TestAuditOnATerminal(t *testing.T) {
 	}
 }
 
+// A terminal that knows no control sequences gets the lines of a pipe.
+func TestLabOnADumbTerminal(t *testing.T) {
+	t.Setenv("TERM", "dumb")
+	ours, theirs := terminal(t)
+	l := &lab.Lab{}
+	watch(l, theirs)()
+	l.Progress(&lab.Experiment{Name: "hooks"}, nil)
+	require.NoError(t, theirs.Close())
+	screen, _ := io.ReadAll(ours) // ends with an error
+	require.Equal(t, "m2msafe: running hooks\r\n", string(screen))
+	require.NoError(t, ours.Close())
+}
+
 // TestProgressOfAnAudit is of the bar that is drawn while a table is looked at: whose it is,
 // in letters that move no cursor, how many there are, and that it goes away.
 func TestProgressOfAnAudit(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
 	ours, theirs := terminal(t)
 	progress, looked := watchAudit(theirs)
 	progress(2, 8, "user\x1b[2Jgroups")

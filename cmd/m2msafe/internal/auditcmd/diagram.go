@@ -50,7 +50,7 @@ const (
 )
 
 // diagrams are the wide one and the narrow one, of which a page shows that which fits.
-func diagrams(t *audit.JoinTable, r *audit.Report) []diagram {
+func diagrams(t *audit.JoinTable, r *report) []diagram {
 	m := marksOf(t, r)
 	return []diagram{wide(t, m), narrow(t, m)}
 }

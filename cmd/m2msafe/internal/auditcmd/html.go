@@ -39,7 +39,9 @@ const maxDiagrams = 300
 
 type (
 	page struct {
-		Report           *audit.Report
+		Report           *report
+		Ignored          string
+		Advice           []string
 		Policy           string
 		CSS              template.CSS
 		JS               template.JS
@@ -91,14 +93,13 @@ func sign(s audit.Severity) string {
 }
 
 // writeHTML writes the report as one page, which loads nothing.
-func writeHTML(w io.Writer, r *audit.Report, now time.Time) error {
+func writeHTML(w io.Writer, r *report, now time.Time) error {
 	css, js := pageFile("page.css"), pageFile("page.js")
 	p := page{
-		Report: r, CSS: template.CSS(css), JS: template.JS(js), // #nosec G203 -- the embedded files
+		Report: r, Ignored: ignoredText(r), Advice: advice(r.Unseen), CSS: template.CSS(css), JS: template.JS(js), // #nosec G203 -- the embedded files
 		Policy: fmt.Sprintf("default-src 'none'; base-uri 'none'; form-action 'none'; style-src '%s'; script-src '%s'", hash(css), hash(js)),
 		Counts: counts(r), Headline: headline(r), When: now.UTC().Format("2 January 2006, 15:04 UTC"),
 	}
-	names := map[string]bool{}
 	for i, found := range byTable(r) {
 		f := &pageFinding{Finding: found, ID: fmt.Sprintf("f%d", i+1), RowsText: ""}
 		if text := rows(f.Rows, f.Estimated); text != "" {
@@ -108,12 +109,15 @@ func writeHTML(w io.Writer, r *audit.Report, now time.Time) error {
 			}
 		}
 		p.Index = append(p.Index, f)
-		names[f.Table] = true
 	}
 	p.Tables = pageTables(r, p.Index)
 	slices.SortStableFunc(p.Index, func(a, b *pageFinding) int { return cmp.Compare(b.Severity, a.Severity) })
+	clean := map[string]bool{}
+	for _, name := range sound(r) {
+		clean[name] = true
+	}
 	for _, t := range r.Tables {
-		if !names[t.Name] && !slices.ContainsFunc(r.Unseen, func(u audit.Unseen) bool { return u.Table == t.Name }) {
+		if clean[t.Name] {
 			p.Sound = append(p.Sound, pageTable{Name: t.Name, About: aboutTable(&t)})
 		}
 	}
@@ -121,7 +125,7 @@ func writeHTML(w io.Writer, r *audit.Report, now time.Time) error {
 	return pageTemplate.Execute(w, &p)
 }
 
-func headline(r *audit.Report) string {
+func headline(r *report) string {
 	switch {
 	case len(r.Findings) > 0:
 		return strings.ToUpper(counts(r)[:1]) + counts(r)[1:]
@@ -130,10 +134,13 @@ func headline(r *audit.Report) string {
 	case len(r.Tables) == 0:
 		return "No join table was recognized"
 	}
+	if len(r.ignored) > 0 {
+		return "Nothing but what is ignored"
+	}
 	return "Clean: nothing to mend"
 }
 
-func tiles(r *audit.Report, sound int) []tile {
+func tiles(r *report, sound int) []tile {
 	var all []tile
 	for _, s := range severities {
 		n, class := countOf(r, s), s.String()
@@ -147,6 +154,9 @@ func tiles(r *audit.Report, sound int) []tile {
 		all = append(all, tile{class, sign(s), text, n})
 	}
 	all = append(all, tile{"good", "✓", "clean", sound})
+	if n := len(r.ignored); n > 0 {
+		all = append(all, tile{"", "–", "ignored", n})
+	}
 	if n := len(r.Unseen); n > 0 {
 		all = append(all, tile{"warning", "?", "not looked at", n})
 	}
@@ -154,7 +164,7 @@ func tiles(r *audit.Report, sound int) []tile {
 }
 
 // pageTables are the tables with findings, the worst first.
-func pageTables(r *audit.Report, findings []*pageFinding) []pageTable {
+func pageTables(r *report, findings []*pageFinding) []pageTable {
 	joins := map[string]*audit.JoinTable{}
 	for i := range r.Tables {
 		joins[r.Tables[i].Name] = &r.Tables[i]

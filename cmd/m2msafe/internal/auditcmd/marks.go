@@ -21,7 +21,7 @@ type marks struct {
 	ends [2][]mark
 }
 
-func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
+func marksOf(t *audit.JoinTable, r *report) (m marks) {
 	keyed := true
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -74,16 +74,24 @@ func marksOf(t *audit.JoinTable, r *audit.Report) (m marks) {
 		default:
 			text = string(f.Rule)
 		}
-		keyed = keyed && !slices.Contains([]audit.Rule{
-			audit.NoUniqueKey, audit.PartialUniqueKey, audit.DeferrableUniqueKey, audit.ExpressionUniqueKey,
-			audit.NullableUniqueKey, audit.SoftDeleteNoKey, audit.SoftDeleteFullKey,
-		}, f.Rule)
+		keyed = keyed && !aboutKey(f.Rule)
 		m.join = append(m.join, mark{f.Severity, text})
+	}
+	for _, f := range r.ignored {
+		keyed = keyed && !(f.Table == t.Name && aboutKey(f.Rule))
 	}
 	if keyed {
 		m.join = slices.Insert(m.join, 0, mark{0, "pair is unique"})
 	}
 	return m
+}
+
+// aboutKey says whether a rule is about the pair's unique key.
+func aboutKey(rule audit.Rule) bool {
+	return slices.Contains([]audit.Rule{
+		audit.NoUniqueKey, audit.PartialUniqueKey, audit.DeferrableUniqueKey, audit.ExpressionUniqueKey,
+		audit.NullableUniqueKey, audit.SoftDeleteNoKey, audit.SoftDeleteFullKey,
+	}, rule)
 }
 
 // wayText is what a rule says of the way to an end, "" if it is about something else.

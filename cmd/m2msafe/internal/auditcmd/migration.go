@@ -47,20 +47,29 @@ func newMigration(path, format string, now time.Time) (*migration, error) {
 		if folder {
 			return nil, fmt.Errorf("--fix %s: it is a folder, and plain SQL is written to a file", path)
 		}
-		return m, m.free(sqlUndo(path), path)
+		if err := m.free(sqlUndo(path), path); err != nil {
+			return nil, err
+		}
+		return m, m.writable(path, sqlUndo(path))
 	}
 	if folder {
-		m.path = filepath.Join(path, now.UTC().Format("20060102150405")+"_m2msafe_audit.sql")
+		m.path = filepath.Join(path, freshName(path, now))
 	}
 	name := versioned.FindStringSubmatch(filepath.Base(m.path))
 	if name == nil {
-		return nil, fmt.Errorf("--fix %s: %s wants VERSION_title.sql, as %s_m2msafe_audit.sql; or give the folder", path, format, now.UTC().Format("20060102150405"))
+		return nil, fmt.Errorf("--fix %s: %s wants VERSION_title.sql, as %s_m2msafe_audit.sql; or give the folder", path, format, now.UTC().Format(clock))
 	}
 	m.digits, m.title = len(name[1]), name[2]
 	if m.version, err = strconv.ParseInt(name[1], 10, 63); err != nil {
 		return nil, fmt.Errorf("--fix %s: its version is too large", path)
 	}
-	return m, m.unused(1)
+	if err := m.unused(); err != nil {
+		return nil, err
+	}
+	if format == "goose" {
+		return m, m.writable(m.name(0, ""))
+	}
+	return m, m.writable(m.name(0, ".up"), m.name(0, ".down"))
 }
 
 func (m *migration) free(paths ...string) error {
@@ -68,28 +77,42 @@ func (m *migration) free(paths ...string) error {
 		return fmt.Errorf("--fix: there is no folder %s", filepath.Dir(m.path))
 	}
 	for _, path := range paths {
-		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		switch _, err := os.Lstat(path); {
+		case err == nil:
 			return fmt.Errorf("--fix: %s exists already, and is not written over", path)
+		case !errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("--fix: %w", err)
 		}
 	}
 	return nil
 }
 
-// unused refuses versions that the folder has already.
-func (m *migration) unused(steps int) error {
+// writable says whether files can be made that are not there.
+func (m *migration) writable(paths ...string) error {
+	for _, path := range paths {
+		if err := writable(path); err != nil {
+			return fmt.Errorf("--fix: %w", err)
+		}
+	}
+	return nil
+}
+
+// runnerNames are of who runs a format whose files have versions. Neither runs a version below
+// one that it has run: golang-migrate passes it over, and goose refuses it.
+var runnerNames = map[string]string{"goose": "goose", "migrate": "golang-migrate"}
+
+// unused refuses versions that are not above all of the folder.
+func (m *migration) unused() error {
 	if err := m.free(); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(filepath.Dir(m.path))
+	last, err := lastVersion(filepath.Dir(m.path))
 	if err != nil {
 		return fmt.Errorf("--fix: %w", err)
 	}
-	for _, entry := range entries {
-		digits, _, _ := strings.Cut(entry.Name(), "_")
-		version, err := strconv.ParseInt(digits, 10, 63)
-		if err == nil && version >= m.version && version < m.version+int64(steps) {
-			return fmt.Errorf("--fix: %s has the version of a file to be written", filepath.Join(filepath.Dir(m.path), entry.Name()))
-		}
+	if last.number >= m.version {
+		return fmt.Errorf("--fix: %s is there, and %s runs versions in their order: take one above it, as %s",
+			filepath.Join(filepath.Dir(m.path), last.file), runnerNames[m.format], last.next(m.title))
 	}
 	return nil
 }
@@ -109,17 +132,17 @@ func (m *migration) files(steps []step) ([]file, error) {
 func (m *migration) write(findings []audit.Finding) (paths []string, err error) {
 	steps := stepsOf(m.kind, findings)
 	if m.format != "sql" {
-		if err := m.unused(len(steps)); err != nil {
+		if err := m.unused(); err != nil {
 			return nil, err
 		}
 	}
 	files, err := m.files(steps)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--fix: %w", err)
 	}
 	for _, f := range files {
 		if err := create(f); err != nil {
-			return paths, err
+			return paths, fmt.Errorf("--fix: %w", err)
 		}
 		paths = append(paths, f.path)
 	}
@@ -135,15 +158,6 @@ func create(f file) (err error) {
 	defer func() { err = errors.Join(err, to.Close()) }()
 	_, err = to.WriteString(f.text)
 	return err
-}
-
-// name is that of the file of the step at an index.
-func (m *migration) name(index int, direction string) string {
-	title := m.title
-	if index > 0 {
-		title = fmt.Sprintf("%s_%d", m.title, index+1)
-	}
-	return filepath.Join(filepath.Dir(m.path), fmt.Sprintf("%0*d_%s%s.sql", m.digits, m.version+int64(index), title, direction))
 }
 
 // about are the comments above a step.

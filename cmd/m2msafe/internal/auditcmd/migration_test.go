@@ -196,19 +196,17 @@ func TestMigrationIsRefused(t *testing.T) {
 		{"nowhere/1_fix.sql", "goose", "there is no folder"},
 		{"fix.sql", "goose", "goose wants VERSION_title.sql, as 20260301083000_m2msafe_audit.sql"},
 		{"99999999999999999999_fix.sql", "migrate", "its version is too large"},
-		{"20260301083002_fix.sql", "migrate", "20260301083002_other.sql has the version"},
+		{"20260301083002_fix.sql", "migrate", "20260301083002_other.sql is there, and golang-migrate runs versions in their order: take one above it, as 20260301083003_fix.sql"},
+		{"7_fix.sql", "goose", "20260301083002_other.sql is there, and goose runs versions in their order: take one above it, as 20260301083003_fix.sql"},
 	} {
 		_, err := newMigration(filepath.Join(dir, c.path), c.format, morning)
 		require.ErrorContains(t, err, c.want, c.path)
 	}
-	// The third step would have the version that is taken.
 	m, err := newMigration(dir, "goose", morning)
 	require.NoError(t, err)
-	_, err = m.write([]audit.Finding{{Fix: []audit.Statement{{SQL: "a", Solo: true}, {SQL: "b", Solo: true}, {SQL: "c", Solo: true}}}})
-	require.ErrorContains(t, err, "20260301083002_other.sql has the version")
 	_, err = m.write([]audit.Finding{{Fix: []audit.Statement{{SQL: "DROP TABLE \"a\n-- +goose Down\""}}}})
 	require.ErrorContains(t, err, "use another --fix-format")
-	require.NoFileExists(t, filepath.Join(dir, "20260301083000_m2msafe_audit.sql"))
+	require.NoFileExists(t, filepath.Join(dir, "20260301083003_m2msafe_audit.sql"))
 }
 
 func TestWhatMySQLGets(t *testing.T) {

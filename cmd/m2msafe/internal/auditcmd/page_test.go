@@ -18,10 +18,10 @@ import (
 // picturesEnv names the folder that TestPicturesForTheDocs leaves its pictures in.
 const picturesEnv = "M2MSAFE_AUDIT_PICTURES"
 
-func pageOf(t *testing.T, r *audit.Report) (address, text string) {
+func pageOf(t *testing.T, found *audit.Report, left ...ignored) (address, text string) {
 	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, writeHTML(&out, r, morning))
+	require.NoError(t, writeHTML(&out, leaveOut(found, left), morning))
 	file := filepath.Join(t.TempDir(), "audit.html")
 	require.NoError(t, os.WriteFile(file, out.Bytes(), 0o600))
 	return (&url.URL{Scheme: "file", Path: file}).String(), out.String()
@@ -124,18 +124,20 @@ func TestPageInABrowser(t *testing.T) {
 		name, scheme  string
 		width, height int
 		report        *audit.Report
+		left          []ignored
 	}{
-		{"light", "light", 1100, 1500, sample()},
-		{"dark", "dark", 1100, 1500, sample()},
-		{"phone", "light", 390, 1600, sample()},
-		{"small-phone", "dark", 320, 700, sample()},
-		{"torture", "light", 1100, 2200, torture()},
-		{"torture-on-a-phone", "dark", 320, 2200, torture()},
-		{"clean", "dark", 1100, 700, &audit.Report{Database: "SQLite 3.50.4", Tables: sample().Tables}},
+		{"light", "light", 1100, 1500, sample(), nil},
+		{"dark", "dark", 1100, 1500, sample(), nil},
+		{"phone", "light", 390, 1600, sample(), nil},
+		{"small-phone", "dark", 320, 700, sample(), nil},
+		{"torture", "light", 1100, 2200, torture(), nil},
+		{"torture-on-a-phone", "dark", 320, 2200, torture(), nil},
+		{"clean", "dark", 1100, 700, &audit.Report{Database: "SQLite 3.50.4", Tables: sample().Tables}, nil},
+		{"ignored", "dark", 390, 1600, sample(), []ignored{{audit.DuplicatePairs, ""}, {audit.NoReverseIndex, ""}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := b.of(t)
-			address, _ := pageOf(t, c.report)
+			address, _ := pageOf(t, c.report, c.left...)
 			b.show(address, c.scheme, c.width, c.height)
 			var wrong []string
 			b.eval(checks, &wrong)

@@ -5,13 +5,10 @@ package auditcmd
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	_ "github.com/ncruces/go-sqlite3/driver" // dsn.Open asks for it by its name
@@ -46,6 +43,8 @@ type Command struct {
 	FixFormat string   // one of FixFormats
 	Timeout   time.Duration
 	CountUpTo int64
+	FailOn    string   // the lowest severity that ExitFindings is for; "" is a note
+	Ignore    []string // "RULE" or "RULE:TABLE": findings that are left out
 
 	Width    int  // of the terminal
 	Color    bool // on standard output
@@ -57,70 +56,68 @@ type Command struct {
 }
 
 // Run makes the audit, and returns the exit code. What is wrong with the call itself is
-// said before the database is asked.
+// said before the database is asked. What was found is printed also where a file could not
+// be written.
 func (c *Command) Run(ctx context.Context, stdout, stderr io.Writer) int {
-	report, err := c.audit(ctx, stdout, stderr)
+	o, err := c.check()
+	var r *report
+	errs := []error{err}
+	if err == nil {
+		r, errs = c.audit(ctx, o, stderr)
+	}
+	// Other arguments are repeated, and one may be the DSN that was put in its place.
+	given := dsn.ScrubberOf(slices.Concat([]string{c.HTML, c.Fix}, c.Lookups, c.Tables, c.Ignore)...)
+	var said []string
+	for _, err := range errs {
+		said = append(said, given.Clean(err.Error()))
+	}
+	interrupted := ctx.Err() != nil && len(errs) > 0
+	if interrupted {
+		said = []string{"interrupted"}
+	}
+	if err := c.write(stdout, r, said); err != nil {
+		said = append(said, "can't write the report: "+given.Clean(err.Error()))
+	}
+	for _, text := range said {
+		fmt.Fprintf(stderr, "m2msafe: %s\n", text)
+	}
 	switch {
-	case ctx.Err() != nil && err != nil:
-		fmt.Fprintln(stderr, "m2msafe: interrupted")
+	case interrupted:
 		return ExitInterrupted
-	case err != nil:
-		// Other arguments are repeated, and one may be the DSN that was put in its place.
-		said := dsn.ScrubberOf(slices.Concat([]string{c.HTML, c.Fix}, c.Lookups, c.Tables)...).Clean(err.Error())
-		fmt.Fprintf(stderr, "m2msafe: %s\n", said)
+	case len(said) > 0:
 		return ExitFailed
-	case len(report.Findings) > 0:
+	case slices.ContainsFunc(r.Findings, func(f audit.Finding) bool { return f.Severity >= o.failOn }):
 		return ExitFindings
-	case len(report.Unseen) > 0:
+	case len(r.Unseen) > 0:
 		// Clean would be more than is known.
 		return ExitFailed
 	}
 	return ExitClean
 }
 
-func (c *Command) audit(ctx context.Context, stdout, stderr io.Writer) (*audit.Report, error) {
-	if c.DSN == "" {
-		return nil, fmt.Errorf("no DSN: give one, or set %s\na DSN is: %s", DSNEnv, dsn.Forms)
-	}
-	for _, lookup := range c.Lookups {
-		if table, column, ok := strings.Cut(lookup, "."); !ok || table == "" || column == "" {
-			return nil, fmt.Errorf("--lookup %s: it takes TABLE.COLUMN", lookup)
-		}
-	}
-	var m *migration
-	if c.Fix != "" {
-		var err error
-		if m, err = newMigration(c.Fix, c.FixFormat, c.Now()); err != nil {
-			return nil, err
-		}
-	}
-	if c.HTML != "" {
-		// Before the work: a report of ten minutes should find its file.
-		if err := writable(c.HTML); err != nil {
-			return nil, fmt.Errorf("--html: %w", err)
-		}
-	}
-	report, err := c.look(ctx, m)
+// audit looks at the database and writes the files. The report is nil if nothing could be
+// looked at.
+func (c *Command) audit(ctx context.Context, o *orders, stderr io.Writer) (*report, []error) {
+	found, err := c.look(ctx, o.migration)
 	if c.Looked != nil {
 		c.Looked()
 	}
 	if err != nil {
-		return nil, err
+		return nil, []error{err}
 	}
+	r := leaveOut(found, o.ignored)
+	var errs []error
 	if c.HTML != "" {
-		if err := c.page(report); err != nil {
-			return nil, fmt.Errorf("--html: %w", err)
+		if err := c.page(r); err != nil {
+			errs = append(errs, fmt.Errorf("--html: %w", err))
 		}
 	}
-	if m != nil {
-		if err := c.fix(m, report, stderr); err != nil {
-			return nil, err
+	if o.migration != nil {
+		if err := fix(o.migration, r, stderr); err != nil {
+			errs = append(errs, err)
 		}
 	}
-	if err := write(stdout, report, c.Format, c.Width, c.Color); err != nil {
-		return nil, fmt.Errorf("can't write the report: %w", err)
-	}
-	return report, nil
+	return r, errs
 }
 
 // look asks the database. Its errors and the report hold no credentials.
@@ -149,62 +146,4 @@ func (c *Command) look(ctx context.Context, m *migration) (*audit.Report, error)
 		report.Unseen[i] = audit.Unseen{Table: given.Clean(s.Clean(u.Table)), Reason: given.Clean(s.Clean(u.Reason))}
 	}
 	return report, nil
-}
-
-// writable says whether a file can be written, and leaves it as it was.
-func writable(path string) error {
-	_, before := os.Stat(path)
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644) // #nosec G302 G304 -- the user's own path, and no secret
-	if err != nil {
-		return err
-	}
-	err = file.Close()
-	if errors.Is(before, os.ErrNotExist) {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
-}
-
-// page writes the report as a page, in the place of an older one.
-func (c *Command) page(r *audit.Report) (err error) {
-	file, err := os.Create(c.HTML)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return writeHTML(file, r, c.Now())
-}
-
-// fix writes the migration, and says on standard error what it has written.
-func (c *Command) fix(m *migration, report *audit.Report, stderr io.Writer) error {
-	findings := slices.DeleteFunc(slices.Clone(report.Findings), func(f audit.Finding) bool { return len(f.Fix) == 0 })
-	if len(findings) == 0 {
-		fmt.Fprintln(stderr, "m2msafe: there is nothing to mend, so --fix wrote nothing")
-		return nil
-	}
-	paths, err := m.write(findings)
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		fmt.Fprintf(stderr, "m2msafe: wrote %s\n", path)
-	}
-	return nil
-}
-
-// write writes the report in one of Formats.
-func write(w io.Writer, r *audit.Report, format string, width int, color bool) error {
-	switch format {
-	case "json":
-		all := *r // with lists, where there is nothing in them
-		all.Tables, all.Findings = append([]audit.JoinTable{}, r.Tables...), append([]audit.Finding{}, r.Findings...)
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
-	case "sarif":
-		return writeSARIF(w, r)
-	case "table":
-		return writeText(w, r, width, color)
-	}
-	return fmt.Errorf("no format is called %q; there are: %s", format, strings.Join(Formats, ", "))
 }

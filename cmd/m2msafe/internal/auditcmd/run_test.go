@@ -24,8 +24,14 @@ func call(t *testing.T, c *Command, run func(audit.Options) (*audit.Report, erro
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	c.DSN = "file:" + file + "?textkey=hush-hush"
 	c.Now = func() time.Time { return morning }
+	if c.Timeout == 0 {
+		c.Timeout, c.CountUpTo = time.Minute, 7
+	}
 	if c.Format == "" {
 		c.Format = "table"
+	}
+	if c.Width == 0 {
+		c.Width = 100
 	}
 	c.run = func(_ context.Context, db *sql.DB, kind string, o audit.Options) (*audit.Report, error) {
 		require.Equal(t, dsn.SQLite, kind)
@@ -104,7 +110,7 @@ func TestInterrupted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.db")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &Command{DSN: file, Format: "table", run: func(ctx context.Context, _ *sql.DB, _ string, _ audit.Options) (*audit.Report, error) {
+	c := &Command{DSN: file, Format: "table", Timeout: time.Minute, CountUpTo: 7, run: func(ctx context.Context, _ *sql.DB, _ string, _ audit.Options) (*audit.Report, error) {
 		cancel()
 		return nil, ctx.Err()
 	}}
@@ -131,5 +137,5 @@ func TestJSONIsTheReport(t *testing.T) {
 	require.Equal(t, sample().Findings[0].Fix, report.Findings[0].Fix)
 
 	_, stdout, _ = call(t, &Command{Format: "json"}, func(audit.Options) (*audit.Report, error) { return &audit.Report{}, nil })
-	require.JSONEq(t, `{"database": "", "tables": [], "findings": []}`, stdout)
+	require.JSONEq(t, `{"database": "", "tables": [], "findings": [], "unseen": [], "ignored": 0}`, stdout)
 }

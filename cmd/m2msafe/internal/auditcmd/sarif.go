@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -68,7 +67,7 @@ type (
 	sarifNotification struct {
 		Level     string          `json:"level"`
 		Message   sarifText       `json:"message"`
-		Locations []sarifLocation `json:"locations"`
+		Locations []sarifLocation `json:"locations,omitempty"`
 	}
 	sarifResult struct {
 		RuleID              string            `json:"ruleId"`
@@ -98,14 +97,22 @@ type (
 	}
 )
 
-// writeSARIF writes the report for code hosts and editors.
-func writeSARIF(w io.Writer, r *audit.Report) error {
-	run := sarifRun{Results: []sarifResult{}, Properties: map[string]any{"database": r.Database, "joinTables": len(r.Tables)}}
-	run.Tool.Driver = sarifDriver{Name: "m2msafe", Version: version(), InformationURI: homepage, Rules: sarifRules(r)}
+// writeSARIF writes the report for code hosts and editors, and what has failed. Without a
+// report, which is nil where the database could not be looked at, that is all.
+func writeSARIF(w io.Writer, r *report, failures []string) error {
+	run := sarifRun{Results: []sarifResult{}}
+	if r == nil {
+		r = &report{Report: &audit.Report{}}
+	} else {
+		run.Properties = map[string]any{"database": r.Database, "joinTables": len(r.Tables), "ignored": len(r.ignored)}
+	}
+	run.Tool.Driver = sarifDriver{Name: "m2msafe", Version: buildVersion(), InformationURI: homepage, Rules: sarifRules(r)}
 	run.AutomationDetails.ID = "m2msafe/audit/"
-	invocation := sarifInvocation{ExecutionSuccessful: true}
+	invocation := sarifInvocation{ExecutionSuccessful: len(failures)+len(r.Unseen) == 0}
+	for _, text := range failures {
+		invocation.Notifications = append(invocation.Notifications, sarifNotification{Level: "error", Message: sarifText{Text: literal(text)}})
+	}
 	for _, u := range r.Unseen {
-		invocation.ExecutionSuccessful = false
 		invocation.Notifications = append(invocation.Notifications, sarifNotification{
 			Level: "error", Message: sarifText{Text: literal("Not looked at: " + u.Table + " (" + u.Reason + ").")},
 			Locations: []sarifLocation{locationOf(u.Table)},
@@ -121,7 +128,7 @@ func writeSARIF(w io.Writer, r *audit.Report) error {
 }
 
 // sarifRules are all rules, those that a newer audit may have among them.
-func sarifRules(r *audit.Report) []sarifRule {
+func sarifRules(r *report) []sarifRule {
 	texts := slices.Clone(ruleTexts)
 	for _, f := range r.Findings {
 		if !slices.ContainsFunc(texts, func(t ruleText) bool { return t.rule == f.Rule }) {
@@ -206,13 +213,4 @@ func fingerprint(f *audit.Finding) string {
 		_, _ = sum.Write([]byte(part + "\x00"))
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
-}
-
-// version is the program's, "" where it was built in a work tree.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "(devel)" {
-		return ""
-	}
-	return info.Main.Version
 }

@@ -19,7 +19,7 @@ import (
 func sarifOf(t *testing.T, r *audit.Report) (log sarifLog) {
 	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, writeSARIF(&out, r))
+	require.NoError(t, writeSARIF(&out, &report{Report: r}, nil))
 	validSARIF(t, out.Bytes())
 	require.NoError(t, json.Unmarshal(out.Bytes(), &log))
 	return log

@@ -49,6 +49,11 @@ func TestDocsSnippets(t *testing.T) {
 	dir := t.TempDir()
 	code, output := shell(t, root, strings.Replace(first[0], "$PWD", dir, 1))
 	require.Zero(t, code, output)
+	for file, want := range map[string]string{"../README.md": "`" + first[0] + "`", "../.gitignore": "\n/m2msafe\n"} {
+		text, err := os.ReadFile(docs + file) // #nosec G304 -- two files of the repository
+		require.NoError(t, err)
+		require.Contains(t, string(text), want)
+	}
 	code, output = shell(t, dir, strings.Replace(first[1], "postgres://app@localhost/shop", dsn, 1))
 	require.Equal(t, ExitFindings, code, output)
 	require.Contains(t, output, "error  user_groups  no-unique-key\n")
@@ -80,4 +85,12 @@ func TestDocsSnippets(t *testing.T) {
 	found, err := os.ReadFile(filepath.Join(work, upload.With["sarif_file"]))
 	require.NoError(t, err)
 	validSARIF(t, found)
+
+	// Where the audit fails there is something to upload too.
+	code, output = shell(t, work, audit.Run, "RUNNER_TEMP="+dir, DSNEnv+"=host=127.0.0.1 port=1")
+	require.Equal(t, ExitFailed, code, output)
+	found, err = os.ReadFile(filepath.Join(work, upload.With["sarif_file"]))
+	require.NoError(t, err)
+	validSARIF(t, found)
+	require.Contains(t, string(found), "can't reach the database")
 }

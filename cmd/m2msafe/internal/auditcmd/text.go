@@ -17,22 +17,33 @@ import (
 // severities, the worst first.
 var severities = []audit.Severity{audit.Error, audit.Warning, audit.Note}
 
+// minWidth is the narrowest terminal that the report is made for. Below listWidth the
+// overview is a list: four columns have no room.
+const (
+	minWidth  = 40
+	listWidth = 70
+)
+
 // soundNames is how many tables without findings are named one by one.
 const soundNames = 40
 
 // writeText writes the report for a terminal: a table of the findings, then the story and
 // the SQL of each.
-func writeText(w io.Writer, r *audit.Report, width int, color bool) error {
-	p, width := show.Palette(color), min(max(width, show.MinWidth), 100)
+func writeText(w io.Writer, r *report, width int, color bool) error {
+	p, width := show.Palette(color), min(max(width, minWidth), 100)
 	var out strings.Builder
 	say := func(lines ...string) {
 		for _, line := range lines {
 			out.WriteString(line + "\n")
 		}
 	}
-	say(p.Bold("m2msafe audit"), p.Dim(show.Wrap(show.Visible(r.Database, false)+" · "+show.Plural(len(r.Tables), "join table")+" · "+counts(r), width)))
+	say(p.Bold("m2msafe audit"), p.Dim(show.Wrap(show.Visible(r.Database, false)+" · "+show.Plural(len(r.Tables), "join table")+" · "+counts(r)+ignoredText(r), width)))
 	if len(r.Findings) > 0 {
-		say("", overview(p, r, width))
+		if width < listWidth {
+			say(narrowOverview(p, r, width)...)
+		} else {
+			say("", overview(p, r, width))
+		}
 	}
 	for _, f := range byTable(r) {
 		say("")
@@ -43,17 +54,23 @@ func writeText(w io.Writer, r *audit.Report, width int, color bool) error {
 		for _, u := range r.Unseen {
 			say(indent(show.Wrap(show.Visible(u.Table+": "+u.Reason, false), width-2), "  "))
 		}
+		for _, line := range advice(r.Unseen) {
+			say(show.Wrap(line, width))
+		}
 	}
 	if names := sound(r); len(names) > 0 {
 		say("", show.Wrap(p.Good("Without a finding: ")+show.Visible(list(names, soundNames), false)+".", width))
 	}
 	say("", verdict(p, r, width))
+	if left := r.leftOut(); left != "" {
+		say(show.Wrap(left, width))
+	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
 // counts are the findings by severity, in words.
-func counts(r *audit.Report) string {
+func counts(r *report) string {
 	var parts []string
 	for _, s := range severities {
 		if n := countOf(r, s); n > 0 {
@@ -66,7 +83,7 @@ func counts(r *audit.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-func countOf(r *audit.Report, s audit.Severity) (n int) {
+func countOf(r *report, s audit.Severity) (n int) {
 	for _, f := range r.Findings {
 		if f.Severity == s {
 			n++
@@ -75,10 +92,22 @@ func countOf(r *audit.Report, s audit.Severity) (n int) {
 	return n
 }
 
-// sound are the tables without a finding that were looked at.
-func sound(r *audit.Report) (names []string) {
+// ignoredText is how many findings are left out, behind the others' counts.
+func ignoredText(r *report) string {
+	if len(r.ignored) == 0 {
+		return ""
+	}
+	return " · " + show.Number(len(r.ignored)) + " ignored"
+}
+
+// sound are the tables that were looked at, and of which there is no finding, nor one that
+// is left out.
+func sound(r *report) (names []string) {
 	with := map[string]bool{}
 	for _, f := range r.Findings {
+		with[f.Table] = true
+	}
+	for _, f := range r.ignored {
 		with[f.Table] = true
 	}
 	for _, u := range r.Unseen {
@@ -122,8 +151,27 @@ func rows(n int64, estimated bool) string {
 	return show.Number(n)
 }
 
+// narrowOverview is the findings as a list, the worst first.
+func narrowOverview(p show.Palette, r *report, width int) []string {
+	lines := []string{""}
+	for _, s := range severities {
+		for _, f := range byTable(r) {
+			if f.Severity != s {
+				continue
+			}
+			line := show.Visible(f.Title, false)
+			if n := rows(f.Rows, f.Estimated); n != "" {
+				line += " (" + n + ")"
+			}
+			name := text.WrapHard(show.Visible(f.Table, false), width-9)
+			lines = append(lines, paint(p, s)(fmt.Sprintf("%-7s", s))+"  "+strings.ReplaceAll(name, "\n", "\n"+strings.Repeat(" ", 9)), indent(show.Wrap(line, width-2), "  "))
+		}
+	}
+	return lines
+}
+
 // overview is the table of the findings, the worst first.
-func overview(p show.Palette, r *audit.Report, width int) string {
+func overview(p show.Palette, r *report, width int) string {
 	const severityWidth, rowsWidth, padding = 8, 11, 8
 	rest := width - severityWidth - rowsWidth - padding
 	tableWidth := len("table")
@@ -177,7 +225,7 @@ func tell(say func(...string), p show.Palette, f *audit.Finding, width int) {
 func indent(s, by string) string { return by + strings.ReplaceAll(s, "\n", "\n"+by) }
 
 // verdict is the closing line.
-func verdict(p show.Palette, r *audit.Report, width int) string {
+func verdict(p show.Palette, r *report, width int) string {
 	switch {
 	case len(r.Findings) > 0:
 		mendable := 0
@@ -196,12 +244,15 @@ func verdict(p show.Palette, r *audit.Report, width int) string {
 	case len(r.Tables) == 0:
 		return show.Wrap("No join table was recognized. --table NAME names one.", width)
 	}
+	if len(r.ignored) > 0 {
+		return show.Wrap("Nothing else was found.", width)
+	}
 	return p.Good(show.Wrap(fmt.Sprintf("Clean: %s, and nothing to mend.", show.Plural(len(r.Tables), "join table")), width))
 }
 
 // byTable are the findings in the order of a report for people: the tables with the worst
 // first, and of a table in the order of their fixes.
-func byTable(r *audit.Report) []*audit.Finding {
+func byTable(r *report) []*audit.Finding {
 	worst := map[string]audit.Severity{}
 	var all []*audit.Finding
 	for i := range r.Findings {

@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,9 +15,12 @@ import (
 func textOfReport(t *testing.T, r *audit.Report, width int, color bool) string {
 	t.Helper()
 	var out strings.Builder
-	require.NoError(t, writeText(&out, r, width, color))
+	require.NoError(t, writeText(&out, &report{Report: r}, width, color))
 	return out.String()
 }
+
+// heading is the line above a finding's story.
+var heading = regexp.MustCompile(`^(error|warning|note)  .*  [a-z-]+$`)
 
 func TestTextFitsItsTerminal(t *testing.T) {
 	r := sample()
@@ -24,13 +28,13 @@ func TestTextFitsItsTerminal(t *testing.T) {
 	r.Findings[0].Table = strings.Repeat("a_very_long_name_", 8)
 	r.Findings[0].Story = strings.Repeat("and a story that goes on for longer. ", 12)
 	r.Findings[0].Fix[0].Why = strings.Repeat("for a reason ", 12)
-	for _, width := range []int{20, 80, 100, 200} {
+	for _, width := range []int{20, 40, 69, 70, 80, 100, 200} {
 		for line := range strings.SplitSeq(textOfReport(t, r, width, false), "\n") {
 			sql := strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "  --")
-			if sql || strings.HasPrefix(line, "error  ") {
+			if sql || heading.MatchString(line) {
 				continue // SQL and names are to be copied
 			}
-			require.LessOrEqual(t, utf8.RuneCountInString(line), min(max(width, 80), 100), line)
+			require.LessOrEqual(t, utf8.RuneCountInString(line), min(max(width, minWidth), 100), line)
 		}
 	}
 }
@@ -56,6 +60,10 @@ func TestTextSays(t *testing.T) {
 	head, rest, _ := strings.Cut(text, "error  user_groups")
 	require.Regexp(t, `(?s)error .*error .*warning .*warning .*note `, head, "the worst first")
 	require.NotEmpty(t, rest)
+
+	narrow := textOfReport(t, sample(), 40, false)
+	require.Contains(t, narrow, "\nwarning  tags\n  tags are looked up by name, which has\n  no unique key (2)\n")
+	require.NotContains(t, narrow, "severity")
 
 	colored := textOfReport(t, sample(), 100, true)
 	for _, want := range []string{"\x1b[31;1merror\x1b[0m", "\x1b[33;1mwarning\x1b[0m", "\x1b[36;1mnote\x1b[0m"} {
