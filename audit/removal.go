@@ -181,43 +181,42 @@ type referrer struct {
 	of *table
 }
 
-// referrers are all that refer to a table.
+// referrers are all that refer to a table. Whose they are is found out once, for all.
 func (a *audit) referrers(t *table) []*referrer {
-	if all, ok := a.referring[t]; ok {
-		return all
-	}
-	var all []*referrer
-	for _, f := range t.strangers {
-		all = append(all, &referrer{foreignKey{name: f.name, onDelete: f.onDelete}, t})
-	}
-	add := func(from *table, l link) {
-		if l.to == t && len(l.columns) == len(l.references) && !slices.ContainsFunc(all, func(r *referrer) bool { return r.table == from && slices.Equal(r.columns, l.columns) }) {
-			all = append(all, &referrer{foreignKey{name: from.full(), table: from, columns: l.columns, references: l.references}, t})
+	if a.referring == nil {
+		a.referring = map[*table][]*referrer{}
+		for _, from := range a.database.tables {
+			for _, f := range from.strangers {
+				a.refer(&referrer{foreignKey{name: f.name, onDelete: f.onDelete}, from})
+			}
+			if strings.HasPrefix(from.name, removedPrefix) {
+				continue
+			}
+			for _, f := range from.foreign { // those to a row of the same table too
+				a.refer(&referrer{foreignKey{name: from.full(), table: from, columns: f.columns, references: f.references}, f.table})
+			}
+			for _, l := range a.nouns.links(from) {
+				if !l.guessed {
+					a.refer(&referrer{foreignKey{name: from.full(), table: from, columns: l.columns, references: l.references}, l.to})
+				}
+			}
 		}
-	}
-	for _, other := range a.database.tables {
-		for _, f := range other.foreign { // those to a row of the same table too
-			add(other, link{columns: f.columns, to: f.table, references: f.references})
-		}
-		if strings.HasPrefix(other.name, removedPrefix) {
-			continue
-		}
-		for _, l := range a.nouns.links(other) {
-			if !l.guessed {
-				add(other, l)
+		for _, j := range a.known { // by models
+			for _, e := range j.ends {
+				a.refer(&referrer{foreignKey{name: j.t.full(), table: j.t, columns: e.columns, references: e.references}, e.to})
 			}
 		}
 	}
-	for _, j := range a.known { // by models
-		for _, e := range j.ends {
-			add(j.t, e)
-		}
+	return a.referring[t]
+}
+
+// refer adds one that refers to a table, unless it is known.
+func (a *audit) refer(r *referrer) {
+	if r.of != nil && len(r.columns) == len(r.references) && !slices.ContainsFunc(a.referring[r.of], func(o *referrer) bool {
+		return r.table != nil && o.table == r.table && slices.Equal(o.columns, r.columns)
+	}) {
+		a.referring[r.of] = append(a.referring[r.of], r)
 	}
-	if a.referring == nil {
-		a.referring = map[*table][]*referrer{}
-	}
-	a.referring[t] = all
-	return all
 }
 
 // changed are columns that say when a row was changed.
