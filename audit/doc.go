@@ -37,6 +37,7 @@
 // the statements of a fix in their order, by one connection, and by a client that stops at
 // the first error: in a transaction those between two that are [Statement.Solo], where the
 // database has DDL in transactions. On SQLite it is what keeps rows from being lost that
-// others write while a table is made anew. Tables of the schema that the audit's
-// connection works in have no schema in front: apply it by a connection that has the same.
+// others write while a table is made anew. PostgreSQL's statements name each table with its
+// schema, whatever search_path is; those of the MySQL family and of SQLite are applied by a
+// connection to the database that was audited.
 package audit
