@@ -34,7 +34,7 @@
 //     stays that is referred to, and a link to nothing does;
 //   - the end is known by its name alone, and most rows point at nothing there, or have 0 or
 //     the like, or the name leaves something open;
-//   - a trigger or a rule would run;
+//   - a trigger or a rule would run, or logical replication could not tell which row goes;
 //   - it can't be told which rows are deleted softly, or other tables inherit from this one.
 //
 // Rows with NULL in the pair are left to who knows what they mean.
@@ -45,6 +45,7 @@
 // the statements of a fix in their order, by one connection, and by a client that stops at
 // the first error: in a transaction those between two that are [Statement.Solo], where the
 // database has DDL in transactions. On SQLite it is what keeps rows from being lost that
-// others write while a table is made anew. Tables of the schema that the audit's
-// connection works in have no schema in front: apply it by a connection that has the same.
+// others write while a table is made anew. PostgreSQL's statements name each table with its
+// schema, whatever search_path is; those of the MySQL family and of SQLite are applied by a
+// connection to the database that was audited.
 package audit

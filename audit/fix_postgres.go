@@ -9,10 +9,9 @@ import (
 
 func (postgres) quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
+// in is a name in a table's schema. Who applies a fix may have another search_path than
+// who audited.
 func (p postgres) in(t *table, name string) string {
-	if t.home {
-		return p.quote(name)
-	}
 	return p.quote(t.schema) + "." + p.quote(name)
 }
 
@@ -38,7 +37,12 @@ func (postgres) alive(c column) []string {
 }
 
 func (postgres) lives(name string, c column) string {
+	zero := "CAST(0 AS " + c.typ + ")"
 	switch {
+	case c.nullable && isBit(c.typ):
+		return "COALESCE(" + name + ", " + zero + ") = " + zero
+	case isBit(c.typ):
+		return name + " = " + zero
 	case c.nullable && isBoolean(c.typ):
 		return name + " IS NOT TRUE"
 	case isBoolean(c.typ):
@@ -48,8 +52,12 @@ func (postgres) lives(name string, c column) string {
 }
 
 // compare takes for one key what a cast would take for one, for what points at nothing is
-// removed: '01' and 1, and a UUID however it is written.
+// removed: '01' and 1, and a UUID however it is written. Of two collations the end's counts,
+// for its index has that, and PostgreSQL takes neither by itself.
 func (p postgres) compare(a, b string, of, with *column) string {
+	if of != nil && with != nil && of.collation != "" && with.collation != "" && of.collation != with.collation {
+		b += " COLLATE " + of.collation
+	}
 	if of == nil || with == nil || p.differ(with, of, false) == "" || isNumber(of.typ) && isNumber(with.typ) {
 		return a + " = " + b
 	}
@@ -109,7 +117,7 @@ func (p postgres) notNull(_ *maker, t *table, columns []string) change {
 			p.alter(t, strings.Join(set, ", "), "believes the constraint, and looks at no row"),
 			p.alter(t, "DROP CONSTRAINT "+name, "it has done its work"),
 		},
-		undo: []Statement{p.alter(t, strings.Join(drop, ", "), "permits NULL again")},
+		undo: []Statement{p.alter(t, "DROP CONSTRAINT IF EXISTS "+name+", "+strings.Join(drop, ", "), "permits NULL again")},
 	}
 }
 
@@ -150,63 +158,19 @@ func (p postgres) create(m *maker, t *table, kind, prefix string, columns []stri
 	return change{
 		fix: []Statement{{SQL: "CREATE " + kind + concurrently + " " + p.quote(name) + " ON " + p.table(t) + " (" + names(p, "", columns) + ")" + where,
 			Why: why, Solo: !t.partitioned}},
-		undo: []Statement{{SQL: "DROP INDEX" + concurrently + " " + p.in(t, name), Why: "takes the index away", Solo: !t.partitioned}},
+		undo: []Statement{{SQL: "DROP INDEX" + concurrently + " IF EXISTS " + p.in(t, name), Why: "takes the index away", Solo: !t.partitioned}},
 	}, name
 }
 
-func (p postgres) drop(_ *maker, t *table, x *index) change {
-	if x.replica || x.primary && t.published {
-		return cannot("Logical replication tells the table's rows by this key, and without it refuses each UPDATE and DELETE: give the table another REPLICA IDENTITY first.")
-	}
-	if x.constraint != "" {
-		return change{
-			fix:  []Statement{p.alter(t, "DROP CONSTRAINT "+p.quote(x.constraint), "takes "+x.name+" away")},
-			undo: []Statement{p.alter(t, "ADD CONSTRAINT "+p.quote(x.constraint)+" "+x.definition, "makes "+x.name+" as it was")},
-		}
-	}
-	concurrently, definition := " CONCURRENTLY", x.definition
-	if t.partitioned {
-		concurrently = ""
-	} else {
-		definition = strings.Replace(definition, "INDEX ", "INDEX CONCURRENTLY ", 1)
-	}
-	c := change{
-		fix:  []Statement{{SQL: "DROP INDEX" + concurrently + " " + p.in(t, x.name), Why: "takes " + x.name + " away", Solo: !t.partitioned}},
-		undo: []Statement{{SQL: definition, Why: "makes " + x.name + " as it was", Solo: !t.partitioned}},
-	}
-	if x.invalid {
-		c.undo = nil // nobody has use for it
-	}
-	return c
-}
-
-// undefer makes a deferrable constraint one that is checked at once, in the place of the
-// old one.
-func (p postgres) undefer(m *maker, t *table, x *index) change {
-	kind := "UNIQUE"
-	if x.primary {
-		kind = "PRIMARY KEY"
-	}
-	name := p.quote(x.constraint)
-	back := p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+x.definition, "makes it as it was")
-	if t.partitioned {
-		return change{
-			fix:  []Statement{p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+kind+" ("+names(p, "", x.columns)+")", "is checked at once")},
-			undo: []Statement{back},
-		}
-	}
-	made, index := p.create(m, t, "UNIQUE INDEX", "uq", x.columns, "", "the key that is checked at once"+building(t))
-	return change{
-		fix: append(made.fix, p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+kind+" USING INDEX "+p.quote(index),
-			"the constraint takes the index, and its name, for its own")),
-		undo: []Statement{back},
-	}
-}
-
 func (p postgres) foreign(m *maker, t *table, e link, action string) change {
+	for i, name := range e.columns {
+		if c, key := t.column(name), e.to.column(e.references[i]); (c.loose || key.loose) && c.collation != key.collation {
+			return cannot("The collations of " + name + " and of " + key.name + " differ, and one of them takes different texts for equal: PostgreSQL from 18 on refuses a foreign key between the two.")
+		}
+	}
 	name := p.quote(m.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	constraint := "ADD CONSTRAINT " + name + " FOREIGN KEY (" + names(p, "", e.columns) + ") REFERENCES " + p.table(e.to) + " (" + names(p, "", e.references) + ")" + action
-	undo := []Statement{p.alter(t, "DROP CONSTRAINT "+name, "takes the foreign key away")}
+	undo := []Statement{p.alter(t, "DROP CONSTRAINT IF EXISTS "+name, "takes the foreign key away")}
 	if t.partitioned {
 		return change{fix: []Statement{p.alter(t, constraint, "looks at all rows; writers of both tables wait"+deletes(action))}, undo: undo}
 	}
@@ -222,19 +186,37 @@ func (p postgres) foreign(m *maker, t *table, e link, action string) change {
 const validates = "looks at the old rows, while others write; if it fails, links to nothing were made meanwhile: audit again"
 
 func (p postgres) validate(_ *maker, t *table, f *foreignKey) change {
-	name := p.quote(f.name)
 	return change{
-		fix:  []Statement{p.alter(t, "VALIDATE CONSTRAINT "+name, validates)},
-		undo: []Statement{p.alter(t, "DROP CONSTRAINT "+name+", ADD CONSTRAINT "+name+" "+f.definition, "as it was")},
+		fix:  []Statement{p.alter(t, "VALIDATE CONSTRAINT "+p.quote(f.name), validates)},
+		undo: []Statement{p.again(t, f.name, f.definition)},
 	}
 }
 
+// retype refuses what PostgreSQL would, and what would have to be parsed anew.
 func (p postgres) retype(_ *maker, t *table, c, key *column) change {
-	to := func(typ, why string) Statement {
-		return p.alter(t, "ALTER COLUMN "+p.quote(c.name)+" TYPE "+typ+" USING CAST("+p.quote(c.name)+" AS "+typ+")", why)
+	used := slices.Clone(c.used)
+	if slices.Contains(t.partition, c.name) || slices.Contains(t.partition, "") {
+		used = append(used, "the partitions")
+	}
+	for _, x := range t.indexes {
+		if slices.Contains(x.uses, c.name) || slices.Contains(t.mentioned(x.where), c.name) {
+			used = append(used, "index "+x.name)
+		}
+	}
+	if len(used) > 0 {
+		return cannot("The column can't be given another type as long as these use it: " + quoted(used) + ".")
+	}
+	to := func(typ, collation, why string) Statement {
+		switch collation {
+		case "", postgresCollation:
+			collation = ""
+		default:
+			collation = " COLLATE " + collation
+		}
+		return p.alter(t, "ALTER COLUMN "+p.quote(c.name)+" TYPE "+typ+collation+" USING CAST("+p.quote(c.name)+" AS "+typ+")", why)
 	}
 	return change{
-		fix:  []Statement{to(key.written(), "writes the table anew, and nobody reads it meanwhile: choose a quiet hour")},
-		undo: []Statement{to(c.written(), "the type that it had")},
+		fix:  []Statement{to(key.written(), key.collation, "writes the table anew, and nobody reads it meanwhile: choose a quiet hour")},
+		undo: []Statement{to(c.written(), c.collation, "the type that it had")},
 	}
 }

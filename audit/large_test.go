@@ -12,8 +12,8 @@ import (
 	"github.com/m2msafe/m2msafe/internal/pgtest"
 )
 
-// Five thousand tables are read by six statements, and two that bound them, and those that nothing is wrong with
-// take no more.
+// Five thousand tables are read by eleven statements, and six around them, and those that
+// nothing is wrong with take no more.
 func TestFiveThousandTables(t *testing.T) {
 	db, err := sql.Open("pgx", pgtest.DSN(t))
 	require.NoError(t, err)
@@ -55,5 +55,5 @@ func TestFiveThousandTables(t *testing.T) {
 	t.Log("5,002 tables took", time.Since(begun))
 	require.Len(t, report.Tables, tables/50)
 	require.Empty(t, report.Findings)
-	require.LessOrEqual(t, s.number, 8+3*tables/50)
+	require.LessOrEqual(t, s.number, 17+3*tables/50)
 }

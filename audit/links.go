@@ -62,7 +62,9 @@ func (n *nouns) allLinks(t *table) []link {
 			to = n.find(s[1:], t)
 		}
 		if to == nil {
-			open = append(open, c.name)
+			if !slices.ContainsFunc(n.exact[strings.Join(s, " ")], func(v *table) bool { return v.schema == t.schema && v.columns == nil }) { // a view is something
+				open = append(open, c.name)
+			}
 			continue
 		}
 		if key := soleKey(to, c.name); key != "" {

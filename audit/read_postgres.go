@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,99 +31,59 @@ func (postgres) within(bound time.Duration) string {
 	return fmt.Sprintf("SET LOCAL statement_timeout = %d", bound.Milliseconds())
 }
 
-// postgresScope are the schemas that an audit looks at: those of search_path, where it
-// is set to anything but its default, else all.
-const postgresScope = `SELECT n.oid FROM pg_namespace n
-WHERE CASE WHEN current_setting('search_path') = '"$user", public'
-  THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ELSE n.nspname = ANY (current_schemas(false)) END`
-
-// postgresTables has the tables in scope, those that were asked for by name, and those
-// that either refer to.
-const postgresTables = `WITH scope AS (` + postgresScope + `), looked AS (
-  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_toast'
-  AND (c.relnamespace IN (SELECT oid FROM scope)
-    OR n.nspname || '.' || c.relname IN (SELECT json_array_elements_text(CAST(CAST($1 AS text) AS json)))))
-SELECT CAST(c.oid AS bigint), n.nspname, c.relname, n.nspname IS NOT DISTINCT FROM current_schema(),
-  c.oid IN (SELECT oid FROM looked), c.relkind = 'p',
-  coalesce((SELECT CAST(json_agg(coalesce(a.attname, '')) AS text) FROM pg_partitioned_table p
-    CROSS JOIN LATERAL unnest(CAST(p.partattrs AS int2[])) AS u (attnum)
-    LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.attnum AND u.attnum > 0
-    WHERE p.partrelid = c.oid), '[]'),
-  CASE WHEN c.reltuples > 0 THEN CAST(c.reltuples AS bigint) ELSE -1 END,
-  has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), c.relrowsecurity,
-  c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid),
-  EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tginitdeferred),
-  c.relreplident = 'd' AND EXISTS (SELECT FROM pg_publication_tables b WHERE b.schemaname = n.nspname AND b.tablename = c.relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid IN (SELECT oid FROM looked
-  UNION SELECT f.confrelid FROM pg_constraint f JOIN looked ON f.conrelid = looked.oid WHERE f.contype = 'f')
-ORDER BY 2, 3`
-
-const postgresColumns = `SELECT CAST(a.attrelid AS bigint), a.attname,
-  CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END,
-  CASE t.typtype WHEN 'd' THEN format_type(a.atttypid, a.atttypmod) ELSE '' END, NOT (a.attnotnull OR t.typnotnull),
-  CASE WHEN a.attgenerated <> '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END, a.attidentity = 'a'
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum`
-
-// postgresIndexes: of a partial index or an expression the columns are the Vars in its
-// tree. indnullsnotdistinct is there from PostgreSQL 15 on.
-const postgresIndexes = `SELECT CAST(i.indrelid AS bigint), k.relname, i.indisunique, i.indisprimary, NOT (i.indisvalid AND i.indisready),
-  coalesce(pg_get_expr(i.indpred, i.indrelid), ''), NOT i.indimmediate,
-  coalesce(CAST(to_jsonb(i)->>'indnullsnotdistinct' AS boolean), false),
-  coalesce(o.conname, ''), coalesce(pg_get_constraintdef(o.oid), pg_get_indexdef(i.indexrelid), ''),
-  (SELECT CAST(coalesce(json_agg(coalesce(a.attname, '') ORDER BY u.ord), '[]') AS text)
-    FROM unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS u (attnum, ord)
-    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.attnum AND u.attnum > 0
-    WHERE u.ord <= i.indnkeyatts),
-  (SELECT CAST(coalesce(json_agg(DISTINCT a.attname), '[]') AS text)
-    FROM regexp_matches(CAST(i.indexprs AS text), ':varattno (\d+)', 'g') AS v (match)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = CAST(v.match[1] AS int2)),
-  coalesce(o.contype = 'x', false), coalesce(o.contype = 'x' AND NOT EXISTS (SELECT FROM unnest(o.conexclop) AS q (oid) JOIN pg_operator p ON p.oid = q.oid WHERE p.oprname <> '='), false),
-  EXISTS (SELECT FROM pg_depend d WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = i.indexrelid
-    AND d.refclassid IN (CAST('pg_proc' AS regclass), CAST('pg_operator' AS regclass))),
-  i.indisreplident
-FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
-LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
-WHERE i.indrelid IN (SELECT unnest(CAST(CAST($1 AS text) AS oid[]))) AND i.indislive
-ORDER BY i.indrelid, i.indisprimary DESC, k.relname`
-
-const postgresForeign = `SELECT CAST(f.conrelid AS bigint), f.conname, CAST(f.confrelid AS bigint), CAST(CAST(f.confrelid AS regclass) AS text),
-  (SELECT CAST(json_agg(a.attname ORDER BY u.ord) AS text) FROM unnest(f.conkey) WITH ORDINALITY AS u (attnum, ord)
-    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.attnum),
-  (SELECT CAST(json_agg(a.attname ORDER BY u.ord) AS text) FROM unnest(f.confkey) WITH ORDINALITY AS u (attnum, ord)
-    JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.attnum),
-  NOT f.convalidated,
-  CASE f.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE '' END,
-  pg_get_constraintdef(f.oid), CASE WHEN f.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN f.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END,
-  CAST(CAST(f.conrelid AS regclass) AS text)
-FROM pg_constraint f, LATERAL (SELECT CAST(CAST($1 AS text) AS oid[]) AS oids) AS read
-WHERE f.contype = 'f' AND f.conparentid = 0 AND (f.conrelid = ANY (read.oids) OR f.confrelid = ANY (read.oids)) ORDER BY f.conrelid, f.conname`
-
-// postgresNames are those of relations, which indexes share, and of constraints.
-const postgresNames = `WITH looked AS (SELECT n.oid, n.nspname FROM pg_namespace n
-  WHERE n.nspname IN (SELECT json_array_elements_text(CAST(CAST($1 AS text) AS json))))
-SELECT n.nspname, c.relname FROM pg_class c JOIN looked n ON n.oid = c.relnamespace
-UNION ALL SELECT n.nspname, f.conname FROM pg_constraint f JOIN looked n ON n.oid = f.connamespace`
-
-func (postgres) read(ctx context.Context, s *session, wanted []string) (*database, error) {
-	d := &database{taken: map[string]bool{}}
-	if err := s.query(ctx, "SELECT current_setting('server_version')", nil, func(rows *sql.Rows) error {
-		return rows.Scan(&d.product)
+func (p postgres) read(ctx context.Context, s *session, wanted []string) (*database, error) {
+	d := &database{taken: map[string]bool{}, exact: true}
+	var version, schemas int64
+	var path string
+	if err := s.query(ctx, "SELECT current_setting('server_version'), current_setting('server_version_num')::bigint, current_setting('search_path'), cardinality(current_schemas(false))", nil, func(rows *sql.Rows) error {
+		return rows.Scan(&d.product, &version, &path, &schemas)
 	}); err != nil {
 		return nil, err
 	}
 	d.product, _, _ = strings.Cut("PostgreSQL "+d.product, " (")
 	names, _ := json.Marshal(wanted)
-	byID := map[int64]*table{}
-	var oids, schemas []string
-	if err := s.query(ctx, postgresTables, []any{string(names)}, func(rows *sql.Rows) error {
+	byID, oids, err := p.readTables(ctx, s, d, string(names))
+	if err != nil {
+		return nil, err
+	}
+	if schemas == 0 && path != postgresPath && len(d.tables) == 0 {
+		return nil, fmt.Errorf("search_path is %q, and there is no such schema, or no privilege on it", path)
+	}
+	if err := s.query(ctx, postgresViews, nil, func(rows *sql.Rows) error {
+		v := new(table)
+		d.views = append(d.views, v)
+		return rows.Scan(&v.schema, &v.name)
+	}); err != nil {
+		return nil, err
+	}
+	for {
+		// Within s.try the settings go when it ends. What shows a definition has the names of
+		// all schemas but pg_catalog in front of what is in them.
+		err := s.try(ctx, func() error {
+			return firstError(
+				func() error { return s.exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", s.timeout.Milliseconds())) },
+				func() error { return s.exec(ctx, "SET LOCAL search_path = pg_catalog") },
+				func() error { return p.readParts(ctx, s, version, byID, oids) },
+			)
+		})
+		if err == nil {
+			return d, p.readTaken(ctx, s, d)
+		}
+		if more, failed := p.lockedNow(ctx, s, err, byID, oids); failed != nil || !more {
+			return nil, errors.Join(failed, err)
+		}
+	}
+}
+
+// readTables are the tables, by their oids, and an array of these.
+func (postgres) readTables(ctx context.Context, s *session, d *database, wanted string) (byID map[int64]*table, oids string, err error) {
+	byID = map[int64]*table{}
+	var all []string
+	err = s.query(ctx, postgresTables, []any{wanted}, func(rows *sql.Rows) error {
 		t := new(table)
 		var security bool
-		if err := rows.Scan(&t.id, &t.schema, &t.name, &t.home, &t.scope, &t.partitioned, list{&t.partition}, &t.rows, &t.readable, &security,
-			&t.secured, &t.heirs, &t.deferred, &t.published); err != nil {
+		if err := rows.Scan(&t.id, &t.schema, &t.name, &t.home, &t.rank, &t.scope, &t.partitioned, list{&t.partition}, &t.rows, &t.readable, &security,
+			&t.secured, &t.heirs, &t.deferred); err != nil {
 			return err
 		}
 		switch {
@@ -131,62 +93,125 @@ func (postgres) read(ctx context.Context, s *session, wanted []string) (*databas
 			t.readable, t.unreadable = false, "row-level security hides rows from this role"
 		}
 		d.tables, byID[t.id] = append(d.tables, t), t
-		oids = append(oids, fmt.Sprint(t.id))
-		if !slices.Contains(schemas, t.schema) {
-			schemas = append(schemas, t.schema)
-		}
+		all = append(all, fmt.Sprint(t.id))
 		return nil
-	}); err != nil {
-		return nil, err
+	})
+	return byID, "{" + strings.Join(all, ",") + "}", err
+}
+
+// lockedNow marks the tables for whose locks a statement has waited in vain: what is left
+// out of the next one. It says whether that is worth a try.
+func (postgres) lockedNow(ctx context.Context, s *session, err error, byID map[int64]*table, oids string) (more bool, _ error) {
+	var state interface{ SQLState() string }
+	if !errors.As(err, &state) || state.SQLState() != "55P03" || ctx.Err() != nil {
+		return false, nil
 	}
-	all := []any{"{" + strings.Join(oids, ",") + "}"}
-	return d, firstError(
-		func() error { return s.query(ctx, postgresColumns, all, readColumns(byID)) },
-		func() error { return s.query(ctx, postgresIndexes, all, readIndexes(byID)) },
+	return more, s.query(ctx, postgresLocked, []any{oids}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		if t := byID[id]; err == nil && t.locked == "" {
+			t.locked, more = fmt.Sprintf("another transaction has it locked for longer than %v", s.timeout), true
+		}
+		return err
+	})
+}
+
+// readParts reads what the tables have and what hangs on them, from the beginning.
+func (p postgres) readParts(ctx context.Context, s *session, version int64, byID map[int64]*table, oids string) error {
+	locked := []string{}
+	for id, t := range byID {
+		t.columns, t.indexes, t.foreign, t.strangers, t.triggers = nil, nil, nil, nil, nil
+		if t.locked != "" {
+			locked = append(locked, fmt.Sprint(id))
+		}
+	}
+	all, alsoLocked := []any{oids}, []any{oids, "{" + strings.Join(locked, ",") + "}"}
+	published := ""
+	if version >= 15_00_00 {
+		published = postgresPublishedSchemas
+	}
+	return firstError(
+		func() error { return s.query(ctx, postgresColumns, alsoLocked, readColumns(byID)) },
+		func() error { return s.query(ctx, postgresIndexes, alsoLocked, readIndexes(byID)) },
 		func() error {
-			return s.query(ctx, postgresForeign, all, func(rows *sql.Rows) error {
-				var from, to int64
-				var owner string
-				f := new(foreignKey)
-				if err := rows.Scan(&from, &f.name, &to, &f.refers, list{&f.columns}, list{&f.references}, &f.unvalidated, &f.onDelete, &f.definition, &f.deferral, &owner); err != nil {
-					return err
+			return s.query(ctx, postgresNeeded, all, readNames(func(id int64, name, by string) {
+				for _, x := range byID[id].indexes {
+					if x.name == name {
+						x.needed = append(x.needed, by)
+					}
 				}
-				f.table = byID[to]
-				if t := byID[from]; t != nil {
-					t.foreign = append(t.foreign, f)
-				} else {
-					f.name = owner
-					f.table.strangers = append(f.table.strangers, f)
-				}
-				return nil
-			})
+			}))
+		},
+		func() error { return s.query(ctx, postgresForeign, all, readForeign(byID)) },
+		func() error {
+			return s.query(ctx, postgresOwn, all, readNames(func(id int64, name, _ string) {
+				byID[id].triggers = append(byID[id].triggers, name)
+			}))
 		},
 		func() error {
-			names, _ := json.Marshal(append([]string{}, schemas...))
-			return s.query(ctx, postgresNames, []any{string(names)}, func(rows *sql.Rows) error {
-				var schema, name string
-				err := rows.Scan(&schema, &name)
-				d.taken[schema+"."+name] = true
+			return s.query(ctx, postgresUses, all, readNames(func(id int64, name, by string) {
+				if c := byID[id].column(name); c != nil {
+					c.used = append(c.used, by)
+				}
+			}))
+		},
+		func() error {
+			return s.query(ctx, fmt.Sprintf(postgresPublished, published), all, func(rows *sql.Rows) error {
+				var id int64
+				var byKey, untold bool
+				err := rows.Scan(&id, &byKey, &untold)
+				byID[id].published = byKey
+				if untold {
+					byID[id].undeletable = "The table is published, and has no replica identity, so PostgreSQL refuses to delete a row of it: give it one first, as by REPLICA IDENTITY FULL."
+				}
 				return err
 			})
 		},
 	)
 }
 
-// estimate goes by the size of a table that was never analyzed. It waits where the table
-// is locked, and so has no place in a statement about all tables.
-func (p postgres) estimate(ctx context.Context, s *session, t *table) (rows int64, err error) {
-	if t.partitioned {
-		return -1, nil
+func (postgres) readTaken(ctx context.Context, s *session, d *database) error {
+	schemas := []string{}
+	for _, t := range d.tables {
+		if !slices.Contains(schemas, t.schema) {
+			schemas = append(schemas, t.schema)
+		}
 	}
-	return rows, s.numbers(ctx, fmt.Sprintf("SELECT pg_relation_size(%d) / 64", t.id), &rows)
+	names, _ := json.Marshal(schemas)
+	return s.query(ctx, postgresNames, []any{string(names)}, func(rows *sql.Rows) error {
+		var schema, name string
+		err := rows.Scan(&schema, &name)
+		d.taken[schema+"."+name] = true
+		return err
+	})
+}
+
+// estimate goes by the size of a table that was never analyzed, and of a partitioned one by
+// what is known of each partition. It waits where the table is locked, and so has no place
+// in a statement about all tables.
+func (p postgres) estimate(ctx context.Context, s *session, t *table) (rows int64, err error) {
+	return rows, s.numbers(ctx, fmt.Sprintf("SELECT CAST(coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples ELSE pg_relation_size(c.oid) / 64 END), 0) AS bigint) "+
+		"FROM pg_partition_tree(%d) AS p JOIN pg_class c ON c.oid = p.relid WHERE p.isleaf", t.id), &rows)
+}
+
+// readNames reads rows of a table's oid and two names.
+func readNames(add func(id int64, name, by string)) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var id int64
+		var name, by string
+		err := rows.Scan(&id, &name, &by)
+		if err == nil {
+			add(id, name, by)
+		}
+		return err
+	}
 }
 
 func readColumns(tables map[int64]*table) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var id int64
 		var c column
-		err := rows.Scan(&id, &c.name, &c.typ, &c.domain, &c.nullable, &c.generated, &c.identity)
+		err := rows.Scan(&id, &c.name, &c.typ, &c.domain, &c.nullable, &c.generated, &c.identity, &c.collation, &c.loose)
 		tables[id].columns = append(tables[id].columns, c)
 		return err
 	}
@@ -197,10 +222,35 @@ func readIndexes(tables map[int64]*table) func(*sql.Rows) error {
 		var id int64
 		x := new(index)
 		err := rows.Scan(&id, &x.name, &x.unique, &x.primary, &x.invalid, &x.where, &x.deferrable, &x.nullsEqual,
-			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses}, &x.overlaps, &x.excludes, &x.foreign, &x.replica)
+			&x.constraint, &x.definition, list{&x.columns}, list{&x.uses}, &x.overlaps, &x.excludes, &x.foreign, &x.replica, list{&x.included})
 		x.overlaps = x.overlaps && !x.excludes
 		tables[id].indexes = append(tables[id].indexes, x)
 		return err
+	}
+}
+
+func readForeign(tables map[int64]*table) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var from, to int64
+		var owner string
+		var roots []string
+		f := new(foreignKey)
+		if err := rows.Scan(&from, &f.name, &to, &f.refers, list{&f.columns}, list{&f.references}, &f.unvalidated, &f.onDelete, &f.definition, &f.deferral, &owner, list{&roots}); err != nil {
+			return err
+		}
+		f.table = tables[to]
+		stranger := *f
+		stranger.name = owner
+		if t := tables[from]; t != nil {
+			t.foreign = append(t.foreign, f)
+		} else if f.table != nil {
+			f.table.strangers = append(f.table.strangers, &stranger)
+		}
+		for _, root := range roots { // its table's rows are lost with those of a partition
+			id, _ := strconv.ParseInt(root, 10, 64)
+			tables[id].strangers = append(tables[id].strangers, &stranger)
+		}
+		return nil
 	}
 }
 

@@ -22,6 +22,8 @@ type removal struct {
 	// hung are foreign keys by which rows of other tables would go with the removed ones:
 	// a row that has such stays, and of a pair before others.
 	hung []*referrer
+	// ends are the tables that the condition looks into.
+	ends []*table
 	// against are foreign keys that the rows are in the way of.
 	against []*foreignKey
 }
@@ -40,6 +42,9 @@ func (a *audit) needed(j *join) string {
 	}
 	if j.t.triggers != nil {
 		return "When a row of the table is deleted " + quoted(j.t.triggers) + " runs, and what that does the audit can't know, nor take back: which rows go has to be written by hand."
+	}
+	if j.t.undeletable != "" {
+		return j.t.undeletable
 	}
 	for _, f := range j.t.strangers {
 		if slices.Contains(lost, f.onDelete) {
@@ -105,6 +110,7 @@ func (a *audit) remove(j *join, r removal) change {
 	for _, f := range a.referrers(j.t) {
 		if f.table != nil {
 			r.hung = append(r.hung, f)
+			r.secured = r.secured || f.table.secured // and ON DELETE goes past their policies
 		} else {
 			r.why += ", and fails where a row of " + f.name + " refers to one"
 		}

@@ -12,6 +12,7 @@ import (
 type found struct {
 	Finding
 	mend func() change
+	t    *table
 }
 
 // order is that of the rules, where the severity is the same: rows that are in the way
@@ -43,8 +44,11 @@ func (a *audit) add(all []found, relation string) {
 	})
 	for _, f := range all {
 		f.Relation = relation
+		indexed, columns := slices.Clone(f.t.planned.indexed), slices.Clone(f.t.columns)
 		if c := f.mend(); c.cannot != "" {
 			f.Story += " " + c.cannot
+			f.t.planned.indexed = indexed // what is not done others can't count on
+			copy(f.t.columns, columns)
 		} else {
 			f.Fix, f.Undo = c.fix, c.undo
 		}
@@ -54,7 +58,7 @@ func (a *audit) add(all []found, relation string) {
 
 // finding begins one about a join table, with all of its rows.
 func (j *join) finding(r Rule, s Severity, columns []string) found {
-	return found{Finding: Finding{Rule: r, Severity: s, Table: j.t.full(), Columns: columns, Rows: j.rows, Estimated: j.estimated && j.rows >= 0}}
+	return found{Finding: Finding{Rule: r, Severity: s, Table: j.t.full(), Columns: columns, Rows: j.rows, Estimated: j.estimated && j.rows >= 0}, t: j.t}
 }
 
 // quoted are names for a text.

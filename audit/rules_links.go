@@ -55,6 +55,7 @@ func (a *audit) removeDangling(j *join, ends ...bool) change {
 			r.mixed = r.mixed || key != nil && a.engine.differ(j.t.column(c), key, e.foreign != nil) != ""
 		}
 		r.secured = r.secured || e.to.secured
+		r.ends = append(r.ends, e.to)
 		if e.foreign != nil {
 			r.against = append(r.against, e.foreign)
 		}

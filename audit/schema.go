@@ -14,6 +14,7 @@ type database struct {
 	views   []*table        // what is called like a table and is none: views, foreign tables; of each the names alone
 	taken   map[string]bool // names that a new table or index can't have; see [names]
 	hidden  bool            // other databases may have tables that refer to its rows
+	exact   bool            // its names are told apart by their case
 	unseen  string          // why nobody knows what refers to its tables, if so
 }
 
@@ -22,6 +23,7 @@ type table struct {
 	id           int64
 	schema, name string
 	home         bool // it needs no schema in front of it
+	rank         int  // PostgreSQL: of its schema in search_path, from 1 on; 0 for none
 	scope        bool // it is to be looked at, and not only referred to
 	columns      []column
 	indexes      []*index
@@ -29,6 +31,8 @@ type table struct {
 	rows         int64  // the database's estimate, -1 if it has none
 	readable     bool   // the role may read every row
 	unreadable   string // why not
+	locked       string // why its indexes could not be read, and nothing of it is said
+	undeletable  string // why the database deletes no row of it, if so
 	partitioned  bool
 	partition    []string      // the columns that PostgreSQL's partitions go by, "" for an expression
 	foreignless  string        // why there can't be a foreign key, if so
@@ -51,8 +55,10 @@ type column struct {
 	value     string // the default's clause in a definition of the MySQL family
 	modify    string // and what else stands behind NULL or NOT NULL
 	collation string
-	length    int    // of a text, 0 for none
-	domain    string // the type's own name, where typ is what it is made of
+	length    int      // of a text, 0 for none
+	loose     bool     // PostgreSQL: by its collation different texts are equal
+	used      []string // PostgreSQL: what keeps the column from another type
+	domain    string   // the type's own name, where typ is what it is made of
 }
 
 // index is an index of a table.
@@ -66,14 +72,16 @@ type index struct {
 	where      string
 	deferrable bool
 	nullsEqual bool
-	excludes   bool   // PostgreSQL: an exclusion constraint's, of which each operator is =
-	overlaps   bool   // or not each is
-	replica    bool   // PostgreSQL: logical replication tells the table's rows by it
-	foreign    bool   // PostgreSQL: it runs functions that are not the database's own
-	parts      string // the MySQL family: its columns in a definition
-	prefixed   bool   // the MySQL family: of a column the beginning alone counts
-	constraint string // the constraint that it belongs to
-	definition string // what makes it: an index's statement, a constraint's clause; none if the table's own does
+	excludes   bool     // PostgreSQL: an exclusion constraint's, of which each operator is =
+	overlaps   bool     // or not each is
+	replica    bool     // PostgreSQL: logical replication tells the table's rows by it
+	included   []string // PostgreSQL: columns that it has beside its key
+	needed     []string // PostgreSQL: what keeps it from being dropped: views, foreign keys
+	foreign    bool     // PostgreSQL: it runs functions that are not the database's own
+	parts      string   // the MySQL family: its columns in a definition
+	prefixed   bool     // the MySQL family: of a column the beginning alone counts
+	constraint string   // the constraint that it belongs to
+	definition string   // what makes it: an index's statement, a constraint's clause; none if the table's own does
 }
 
 // foreignKey is a reference of a table.
@@ -172,7 +180,7 @@ func (x *index) leads(columns []string) bool {
 	return !x.invalid && len(x.columns) >= len(columns) && catalog.SameColumns(x.columns[:len(columns)], columns)
 }
 
-// find is the table of a name, with its schema or without.
+// find is the table of a name, with its schema or without: then by the search path.
 func (d *database) find(name string) *table {
 	for _, t := range d.tables {
 		if t.full() == name {
@@ -184,12 +192,18 @@ func (d *database) find(name string) *table {
 			return t
 		}
 	}
+	var first *table
 	for _, t := range d.tables {
-		if strings.EqualFold(t.full(), name) {
-			return t
+		if t.name == name && t.rank > 0 && (first == nil || t.rank < first.rank) {
+			first = t
 		}
 	}
-	return nil
+	for _, t := range d.tables {
+		if first == nil && !d.exact && strings.EqualFold(t.full(), name) {
+			first = t
+		}
+	}
+	return first
 }
 
 func minus(a, b []string) []string {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -77,12 +78,19 @@ func (s *soft) columns() []string {
 
 func (s *soft) has(column string) bool { return slices.Contains(s.columns(), column) }
 
+// integers are types of whole numbers, as databases call them: no point, interval or
+// int4range.
+var integers = regexp.MustCompile(`\b(tiny|small|medium|big)?int(eger|[248])?\b`)
+
 // isFlag says whether a column of soft deletion is false or 0 in a living row, and not
 // NULL.
 func (c column) isFlag() bool {
 	t := strings.ToLower(c.typ)
-	return isBoolean(t) || strings.Contains(t, "int") || strings.HasPrefix(t, "bit") || t == "numeric"
+	return isBoolean(t) || isBit(t) || integers.MatchString(t) || t == "numeric"
 }
+
+// isBit: a bit varying has no number.
+func isBit(typ string) bool { return typ == "bit" || strings.HasPrefix(typ, "bit(") }
 
 // alive are the values that a column of soft deletion may have in a living row.
 func (c column) alive() []string {
