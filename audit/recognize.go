@@ -67,7 +67,7 @@ func fit(t *table, a, b link, links []link) int {
 		return unfit // a row of that end has one row here, as a person is one employee
 	}
 	for _, x := range t.indexes { // a pair with something else is what the table is for
-		if slices.ContainsFunc(t.separates(x, pair, soft), func(c string) bool { return !isTime(strings.Join(words(c), "_")) }) {
+		if slices.ContainsFunc(t.separates(x, pair, soft), func(c string) bool { return !isTime(strings.Join(words(c), "_")) || t.refers(c) }) {
 			return unfit
 		}
 	}

@@ -90,7 +90,7 @@ func (a *audit) uniqueKey(j *join) []found {
 		f.Story += " Whether pairs are stored twice was not counted; the fix looks for rows that are the same first, and fails where others are left."
 	}
 	if !j.sure && k.several == "" && j.facts.twice == 0 {
-		f.Story += " By its name the table may hold events, of which a pair has several: then this is no fault, and the fix is to be left."
+		f.Story += " By its name the table may hold events, of which a pair has several: then this is no fault, and a fix is to be left."
 	}
 	if nulls := j.facts.nulls; nulls > 0 && f.Rule != NullableUniqueKey {
 		f.Story += fmt.Sprintf(" NULL stands in the pair of %s, which a unique key lets stand beside each other.", counted(nulls, "row", "rows"))
@@ -220,6 +220,8 @@ func (a *audit) mendKey(j *join) change {
 		return cannot("It can't be made before the pairs that are stored more than once are gone.")
 	case j.soft != nil && j.soft.unclear:
 		return cannot(j.soft.unknown())
+	case !j.sure && j.facts.counted && j.rows == 0:
+		return cannot("No row tells yet which it is.")
 	}
 	var c change
 	if j.notNull() {

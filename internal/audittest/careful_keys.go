@@ -37,6 +37,10 @@ var carefulKeys = []careful{
 			"INSERT INTO user_visits VALUES (1, 1, 1), (2, 1, 1)"},
 		want: twice, says: "By its name the table may hold events", fits: "INSERT INTO user_visits VALUES (3, 1, 1)",
 	}, {
+		name: "what may be for events, and has none",
+		made: []string{"CREATE TABLE user_visits (" + user + ", " + group + ")", "CREATE INDEX v ON user_visits (group_id)", "CREATE INDEX u ON user_visits (user_id)"},
+		want: twice[1:], says: "No row tells yet which it is", fits: "INSERT INTO user_visits VALUES (1, 1), (1, 1)",
+	}, {
 		name: "a value that stands for all",
 		made: []string{"CREATE TABLE user_groups (" + bare + ", PRIMARY KEY (user_id, group_id))", back,
 			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (0, 2)"},

@@ -47,6 +47,12 @@ var soundNot = []sound{
 		},
 		tables: []string{"user_groups GORM user_id>users.id group_id>groups.id"},
 	}, {
+		name: "groups of a user in each tenant",
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY)", "CREATE TABLE groups (id integer PRIMARY KEY)",
+			"CREATE TABLE user_groups (tenant_id integer NOT NULL, " + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", PRIMARY KEY (tenant_id, user_id, group_id))",
+		},
+	}, {
 		name: "one to many", // as Hibernate makes it
 		made: []string{
 			"CREATE TABLE person (id integer PRIMARY KEY)", "CREATE TABLE phone (id integer PRIMARY KEY)",
