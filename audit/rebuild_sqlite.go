@@ -29,21 +29,20 @@ func stop(column, condition string) string {
 	return "INSERT OR ROLLBACK INTO temp.m2msafe_stop (" + column + ") SELECT " + condition
 }
 
-// off and on are what SQLite does nothing about in a transaction.
+// off and on are what SQLite does nothing about in a transaction. There a table that is
+// dropped takes the rows with it that refer to it, so off fails there, and owed has the
+// transaction fail of a client that goes on.
 func (*sqlite) off() []Statement {
 	return []Statement{
 		{SQL: "PRAGMA foreign_keys = OFF", Why: "this connection's alone, and not in a transaction", Solo: true},
 		{SQL: stopTable, Why: stopWhy, Solo: true},
+		{SQL: "INSERT INTO temp.m2msafe_stop (enforced) SELECT 1 FROM pragma_foreign_keys WHERE foreign_keys", Why: "fails where they are on, as they stay in a transaction", Solo: true},
 	}
 }
 
-// sure makes sure that foreign keys are off, for a table that is dropped takes the rows
-// with it that refer to it: for clients that stop at an error, and for others.
-func (*sqlite) sure() []Statement {
-	return []Statement{
-		{SQL: "INSERT INTO temp.m2msafe_stop (owed) SELECT -1 FROM pragma_foreign_keys WHERE foreign_keys", Why: "a transaction in which foreign keys are on can't be committed from here"},
-		{SQL: "INSERT INTO temp.m2msafe_stop (enforced) SELECT 1 FROM pragma_foreign_keys WHERE foreign_keys", Why: "fails if they are"},
-	}
+// owed comes behind a statement that writes: who reads first can't wait for others.
+func (*sqlite) owed() Statement {
+	return Statement{SQL: "INSERT INTO temp.m2msafe_stop (owed) SELECT -1 FROM pragma_foreign_keys WHERE foreign_keys", Why: "if they are on all the same, this transaction can't be committed"}
 }
 
 func (q *sqlite) on() []Statement {
@@ -77,15 +76,16 @@ func (q *sqlite) rebuild(m *maker, t *table, edit func(*create) bool) change {
 // constraints say, which may have rows left out: ON CONFLICT IGNORE.
 func (q *sqlite) replace(m *maker, t *table, from, by planned, legacy bool) []Statement {
 	name := m.name(t.schema, "m2msafe_old_"+t.name)
-	old, columns := q.quote(name), names(q, "", t.stored())
+	old, columns := q.quote(name), t.stored()
 	all := q.off()
 	if legacy {
 		all = append(all, Statement{SQL: "PRAGMA legacy_alter_table = ON", Why: legacyWhy, Solo: true})
 	}
-	all = append(append(all, q.sure()...),
+	all = append(all,
 		Statement{SQL: "ALTER TABLE " + q.table(t) + " RENAME TO " + old, Why: "makes room"},
+		q.owed(),
 		Statement{SQL: parseCreate(by.sql).statement(q.table(t)), Why: "the table as it is to be"},
-		Statement{SQL: "INSERT OR ROLLBACK INTO " + q.table(t) + " (" + columns + ") SELECT " + columns + " FROM " + old, Why: itsRows},
+		Statement{SQL: "INSERT OR ROLLBACK INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "o", columns) + " FROM " + old + " AS o", Why: itsRows},
 		Statement{SQL: stop("copied", "EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = "+literal(t.name)+") AND changes() = (SELECT count(*) FROM "+old+")"), Why: "each of them, or nothing of this is done"})
 	if parseCreate(by.sql).says("AUTOINCREMENT") {
 		all = append(all, Statement{SQL: "UPDATE sqlite_sequence SET seq = coalesce((SELECT seq FROM sqlite_sequence WHERE name = " + literal(name) + "), seq) WHERE name = " + literal(t.name), Why: "and how far its numbers have come"})

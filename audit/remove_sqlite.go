@@ -42,18 +42,19 @@ func (q *sqlite) remove(m *maker, t *table, r removal) change {
 			{SQL: "DELETE FROM " + q.table(t) + " WHERE (" + strings.Join(row, ", ") + ") IN (SELECT " + strings.Join(those, ", ") + " FROM " + kept + " AS k JOIN " + q.table(t) + " AS s ON " + strings.Join(same, " AND ") + ")", Why: r.why},
 		},
 		undo: []Statement{
+			{SQL: "DELETE FROM " + q.table(t) + " WHERE 0", Why: "waits for others who write, which a transaction can't that has read before"},
 			{SQL: "CREATE TABLE IF NOT EXISTS " + kept + selected + "0", Why: "has no rows, if the fix did not come so far"},
 			{SQL: stopTable, Why: stopWhy},
 			{SQL: "PRAGMA legacy_alter_table = ON", Why: legacyWhy},
-			{SQL: "ALTER TABLE " + kept + " RENAME TO " + back, Why: "so that they are not dropped unless all of this is done"},
-			{SQL: "INSERT OR ROLLBACK INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "", columns) + " FROM " + back, Why: returns},
+			{SQL: "ALTER TABLE " + kept + " RENAME TO " + back, Why: "it is dropped by this name, which it has only if all of this is done"},
+			{SQL: "INSERT OR ROLLBACK INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "b", columns) + " FROM " + back + " AS b", Why: returns},
 			{SQL: stop("copied", "changes() = (SELECT count(*) FROM "+back+")"), Why: "each of them, or nothing of this is done"},
 			{SQL: "DROP TABLE " + back, Why: "they are kept no longer"},
 			{SQL: "PRAGMA legacy_alter_table = OFF", Why: "as it was"},
 		},
 	}
 	if r.against != nil {
-		c.undo = slices.Concat(q.off(), q.sure(), c.undo, q.on())
+		c.undo = slices.Concat(q.off(), c.undo, q.on())
 	}
 	return c
 }
