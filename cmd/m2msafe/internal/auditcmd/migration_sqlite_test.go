@@ -123,3 +123,30 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// The plain file has SQLite's client stop at an error, however that is called.
+func TestPlainSQLiteStopsAtAnError(t *testing.T) {
+	sqlite, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	m, err := newMigration(filepath.Join(dir, "fix.sql"), "sql", morning)
+	require.NoError(t, err)
+	m.kind = dsn.SQLite
+	run := []audit.Statement{{SQL: "SELECT 'begun'"}, {SQL: "SELECT nothing_of_the_kind"}, {SQL: "SELECT 'went on'"}}
+	paths, err := m.write([]audit.Finding{{Fix: run, Undo: run}})
+	require.NoError(t, err)
+	for _, path := range paths {
+		cmd := exec.CommandContext(t.Context(), sqlite, filepath.Join(dir, "app.db"))
+		cmd.Stdin, err = os.Open(path)
+		require.NoError(t, err)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "begun")
+		require.NotContains(t, string(out), "went on")
+	}
+	undo, err := os.ReadFile(paths[1])
+	require.NoError(t, err)
+	require.Contains(t, string(undo), "take the steps out first that it did not come to")
+}

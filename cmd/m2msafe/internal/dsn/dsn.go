@@ -205,6 +205,11 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("the settings behind the question mark can't be read")
 	}
+	if settings.Get("immutable") == "" {
+		if err := sidecars(path, os.Geteuid()); err != nil {
+			return nil, err
+		}
+	}
 	settings.Set("mode", "ro")
 	settings.Del("_txlock") // a write lock that reading has no use for
 	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: settings.Encode()}
