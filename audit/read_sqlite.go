@@ -71,17 +71,17 @@ func (q *sqlite) read(ctx context.Context, s *session, _ []string) (*database, e
 			return err
 		}
 		d.taken["main."+strings.ToLower(name)] = true
-		owner := tables[strings.ToLower(of)] // a trigger's, as its maker wrote it
+		owner := tables[folded(of)] // a trigger's, as its maker wrote it
 		switch virtual := strings.HasPrefix(strings.ToLower(definition), "create virtual"); {
 		case strings.HasPrefix(name, "sqlite_"):
 		case kind == "table" && !virtual:
 			t := &table{schema: "main", name: name, home: true, scope: true, readable: true, rows: -1}
 			t.planned.sql = definition
-			d.tables, tables[strings.ToLower(name)] = append(d.tables, t), t
+			d.tables, tables[folded(name)] = append(d.tables, t), t
 		case kind == "table" || kind == "view":
 			t := &table{schema: "main", name: name, home: true}
 			t.planned.sql = definition
-			d.views, tables[strings.ToLower(name)] = append(d.views, t), t
+			d.views, tables[folded(name)] = append(d.views, t), t
 		case definition == "" || owner == nil:
 		case kind == "index" || kind == "trigger":
 			if all := tokens(definition); len(all) > 0 { // a comment behind it would take in what is put there
@@ -121,7 +121,7 @@ func readSQLiteColumn(rows *sql.Rows, tables map[string]*table, keys map[*table]
 	if err := rows.Scan(&name, &c.name, &c.typ, &notNull, &pk, &hidden); err != nil {
 		return err
 	}
-	t := tables[strings.ToLower(name)]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}
@@ -147,7 +147,7 @@ func readSQLiteIndex(rows *sql.Rows, tables map[string]*table, definitions map[s
 	if err := rows.Scan(&name, &x.name, &x.unique, &origin, &partial, &column); err != nil {
 		return err
 	}
-	t := tables[strings.ToLower(name)]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}
@@ -203,7 +203,7 @@ func readSQLiteForeign(rows *sql.Rows, d *database, tables map[string]*table) er
 	if err := rows.Scan(&name, &id, &f.refers, &from, &to, &action); err != nil {
 		return err
 	}
-	t := tables[strings.ToLower(name)]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}

@@ -20,7 +20,7 @@ const stopTable = `CREATE TEMP TABLE IF NOT EXISTS m2msafe_stop (id integer PRIM
   enforced integer CONSTRAINT "foreign keys are on, as they stay in a transaction: end that first" CHECK (NOT enforced),
   copied integer CONSTRAINT "not each row could be copied" CHECK (copied),
   sound integer CONSTRAINT "rows would point at nothing" CHECK (sound),
-  known integer CONSTRAINT "the table has indexes or triggers that were not there: audit again" CHECK (known),
+  known integer CONSTRAINT "the table has columns, indexes or triggers that were not there: audit again" CHECK (known),
   whole integer CONSTRAINT "not all that was to be done could be" CHECK (whole))`
 
 // stop takes all of a transaction back unless a condition is true. What follows then finds
@@ -94,7 +94,7 @@ func (q *sqlite) replace(m *maker, t *table, from, by planned, legacy bool) []St
 		all = append(all, Statement{SQL: stop("sound", "(SELECT count(*) FROM pragma_foreign_key_check("+literal(t.name)+")) <= (SELECT count(*) FROM pragma_foreign_key_check("+literal(name)+"))"), Why: "no more rows may point at nothing than did"})
 	}
 	all = append(all,
-		Statement{SQL: stop("known", fmt.Sprintf("count(*) <= %d FROM %s", len(from.extras), hanging(name))), Why: "what the audit did not see would be lost"},
+		Statement{SQL: stop("known", fmt.Sprintf("(SELECT count(*) FROM pragma_table_xinfo(%s)) = %d AND count(*) <= %d FROM %s", literal(name), len(t.columns), len(from.extras), hanging(name))), Why: "what the audit did not see would be lost"},
 		Statement{SQL: "DROP TABLE " + old, Why: "with its indexes and triggers"})
 	for _, extra := range by.extras {
 		all = append(all, Statement{SQL: extra, Why: "as before"})

@@ -104,3 +104,13 @@ func runsOn(trigger, what string) bool {
 
 // literal is a text of SQLite's.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// folded is a name as SQLite compares it: A to Z are a to z, and no other letters are.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}

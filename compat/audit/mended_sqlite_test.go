@@ -1,10 +1,12 @@
 package audit_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	_ "github.com/glebarez/go-sqlite" // as "sqlite"
 	"github.com/stretchr/testify/require"
 
 	"github.com/m2msafe/m2msafe/audit"
@@ -28,6 +30,7 @@ func TestNothingIsDoneWhere(t *testing.T) {
 		says          string
 	}{
 		"a row with NULL has come":   {meanwhile: "INSERT INTO user_groups VALUES (1, NULL)", says: "NOT NULL constraint failed: user_groups.group_id"},
+		"a column has come":          {meanwhile: "ALTER TABLE user_groups ADD COLUMN note text", says: "columns, indexes or triggers that were not there: audit again"},
 		"an index has come":          {meanwhile: "CREATE INDEX late ON USER_GROUPS (user_id)", says: "indexes or triggers that were not there: audit again"},
 		"a column has gone":          {meanwhile: "ALTER TABLE user_groups RENAME COLUMN group_id TO team_id", says: "no such column: o.group_id"},
 		"a transaction is around it": {before: []string{"BEGIN"}, after: []string{"COMMIT"}, says: "foreign keys are on, as they stay in a transaction: end that first"},
@@ -216,4 +219,38 @@ func TestAutoincrement(t *testing.T) {
 		require.NoError(t, db.QueryRow("SELECT max(id) FROM user_groups").Scan(&id))
 		require.Equal(t, 4, id, name)
 	}
+}
+
+// SQLite folds the case of A to Z alone.
+func TestNamesThatDifferInCase(t *testing.T) {
+	const pair = " (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL, UNIQUE (user_id, group_id))"
+	db := onSQLite(t, "CREATE TABLE Äuser_groups"+pair, "CREATE TABLE äuser_groups"+pair, "CREATE INDEX one ON ÄUSER_groups (group_id)", "CREATE INDEX two ON äUser_groups (group_id)",
+		"CREATE TABLE log (n integer)", "CREATE TRIGGER logs AFTER UPDATE ON ÄUSER_GROUPS BEGIN INSERT INTO log VALUES (1); END")
+	before := state(t, db)
+	audittest.RoundTrip(t, db, "sqlite", audit.Options{Tables: []string{"Äuser_groups", "äuser_groups"}}, []string{"no-foreign-key group_id", "no-foreign-key group_id"}, []int64{0, 0})
+	require.Equal(t, before, state(t, db))
+}
+
+// What is written is for each of the drivers.
+func TestAnotherDriverSQLite(t *testing.T) {
+	db := open(t, "sqlite", filepath.Join(t.TempDir(), "app.db")+"?_pragma=foreign_keys(1)")
+	audittest.Execute(t, db, linked...)
+	report := audittest.Run(t, db, "sqlite", audit.Options{})
+	for _, f := range report.Findings {
+		audittest.Execute(t, db, script(f.Fix)...)
+	}
+	require.Empty(t, audittest.Rules(audittest.Run(t, db, "sqlite", audit.Options{})))
+	for _, f := range slices.Backward(report.Findings) {
+		audittest.Execute(t, db, script(f.Undo)...)
+	}
+	require.Equal(t, audittest.Rules(report), audittest.Rules(audittest.Run(t, db, "sqlite", audit.Options{})))
+
+	audittest.Execute(t, db, "BEGIN")
+	for _, s := range report.Findings[2].Fix {
+		if _, err := db.Exec(s.SQL); err != nil {
+			require.ErrorContains(t, err, "foreign keys are on, as they stay in a transaction")
+			return
+		}
+	}
+	t.Fatal("not refused")
 }
