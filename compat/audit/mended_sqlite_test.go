@@ -106,6 +106,25 @@ func TestWhatEarlierFixesLeft(t *testing.T) {
 	require.Len(t, stored(t, db, "m2msafe_removed_user_groups"), 1)
 }
 
+// Nor do rows that come back take others' places, though the table's own constraint would
+// have it so.
+func TestRowsThatComeBack(t *testing.T) {
+	path, db := file(t, users, groups, "INSERT INTO users VALUES (1), (2)", "INSERT INTO groups VALUES (1)",
+		"CREATE TABLE user_groups (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL REFERENCES groups, note text UNIQUE ON CONFLICT REPLACE)", "CREATE INDEX by_group ON user_groups (group_id)",
+		"INSERT INTO user_groups VALUES (1, 1, 'a'), (1, 1, 'b')")
+	f := audittest.Run(t, db, "sqlite", audit.Options{}).Findings[0]
+	require.Equal(t, audit.DuplicatePairs, f.Rule)
+	audittest.Execute(t, db, script(f.Fix)...)
+	audittest.Execute(t, db, "INSERT INTO user_groups VALUES (2, 1, 'b')")
+	before := state(t, db)
+	for _, flags := range [][]string{nil, {"-bail"}} {
+		out, err := shell(t, path, script(f.Undo), flags...)
+		require.Error(t, err)
+		require.Contains(t, out, "UNIQUE constraint failed")
+		require.Equal(t, before, state(t, db), out)
+	}
+}
+
 // A rename follows a table's name in its own CHECK and WHERE, if it follows it everywhere.
 func TestTablesThatNameThemselves(t *testing.T) {
 	made := []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer, group_id integer CHECK (User_Groups.group_id > 0), UNIQUE (user_id, group_id))",

@@ -14,8 +14,8 @@ import (
 // only: as another's than the owner's they keep the owner from writing. For root they are
 // made as the owner's, by which SQLite does not make them; another user is told what to do.
 func sidecars(path string, user int) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // as SQLite does
+	if behind, err := filepath.EvalSymlinks(path); err == nil {
+		path = behind // as SQLite does
 	}
 	var missing []string
 	for _, name := range []string{path + "-wal", path + "-shm"} {
