@@ -120,6 +120,11 @@ func (q *sqlite) retype(m *maker, t *table, c, key *column) change {
 }
 
 func (q *sqlite) foreign(m *maker, t *table, e link, action string) change {
+	for i, name := range e.columns {
+		if c, key := t.column(name), e.to.column(e.references[i]); key != nil && affinity(c.typ) == "number" && affinity(key.typ) == "text" {
+			return cannot("A foreign key would take each number for one text, '7' and not '007', which a join takes for the same: give " + name + " the type of its key first.")
+		}
+	}
 	// It has a name, for without one GORM's migrator takes it for a column.
 	name := q.quote(m.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	return q.rebuild(m, t, func(made *create) bool {

@@ -84,7 +84,7 @@ func (q *sqlite) replace(m *maker, t *table, from, by planned, legacy bool) []St
 	all = append(all,
 		Statement{SQL: "ALTER TABLE " + q.table(t) + " RENAME TO " + old, Why: "makes room"},
 		q.owed(),
-		Statement{SQL: parseCreate(by.sql).statement(q.table(t)), Why: "the table as it is to be"},
+		Statement{SQL: by.sql, Why: "the table as it is to be"},
 		Statement{SQL: "INSERT OR ROLLBACK INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "o", columns) + " FROM " + old + " AS o", Why: itsRows},
 		Statement{SQL: stop("copied", "EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = "+literal(t.name)+") AND changes() = (SELECT count(*) FROM "+old+")"), Why: "each of them, or nothing of this is done"})
 	if parseCreate(by.sql).says("AUTOINCREMENT") {

@@ -183,6 +183,14 @@ func TestNumbersForTexts(t *testing.T) {
 	require.Equal(t, []string{"key-types-differ tag_id"}, audittest.Rules(report))
 	require.Empty(t, report.Findings[0].Fix)
 	require.Contains(t, report.Findings[0].Story, "one number and two texts")
+
+	db = onSQLite(t, "CREATE TABLE tags (id TEXT PRIMARY KEY)", "INSERT INTO tags VALUES ('007')",
+		"CREATE TABLE user_tags (user_id integer NOT NULL REFERENCES users, tag_id integer NOT NULL, PRIMARY KEY (user_id, tag_id))", "CREATE INDEX by_tag ON user_tags (tag_id)",
+		"INSERT INTO user_tags VALUES (1, 7)")
+	report = audittest.Run(t, db, "sqlite", audit.Options{})
+	require.Equal(t, []string{"key-types-differ tag_id", "no-foreign-key tag_id"}, audittest.Rules(report))
+	require.Empty(t, report.Findings[1].Fix)
+	require.Contains(t, report.Findings[1].Story, "'7' and not '007'")
 }
 
 func TestCollationsSQLite(t *testing.T) {

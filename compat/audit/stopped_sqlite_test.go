@@ -74,7 +74,7 @@ func file(t testing.TB, statements ...string) (string, *sql.DB) {
 func state(t testing.TB, db *sql.DB) (all []string) {
 	t.Helper()
 	var tables []string
-	rows, err := db.Query("SELECT type, name, replace(replace(lower(sql), '\"', ''), ' if not exists', '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2")
+	rows, err := db.Query("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2")
 	require.NoError(t, err)
 	for rows.Next() {
 		var kind, name, definition string
@@ -210,6 +210,6 @@ func TestWhereverItStopsItIsTakenBack(t *testing.T) {
 // definitions are those of a state, but for tables of removed rows.
 func definitions(state []string) []string {
 	return slices.DeleteFunc(slices.Clone(state), func(s string) bool {
-		return !strings.Contains(s, ": create ") || strings.Contains(s, "m2msafe_removed")
+		return !strings.Contains(s, ": CREATE ") || strings.Contains(s, "m2msafe_removed")
 	})
 }
