@@ -44,8 +44,8 @@
 // it: audit again, and the new fix begins with what is left, an invalid index too. Apply
 // the statements of a fix in their order, by one connection, and by a client that stops at
 // the first error: in a transaction those between two that are [Statement.Solo], where the
-// database has DDL in transactions. On SQLite it is what keeps rows from being lost that
-// others write while a table is made anew. PostgreSQL's statements name each table with its
+// database has DDL in transactions. On SQLite a statement that fails loses no
+// rows even if the client goes on: what would be lost with it fails too. PostgreSQL's statements name each table with its
 // schema, whatever search_path is; those of the MySQL family and of SQLite are applied by a
 // connection to the database that was audited.
 package audit

@@ -77,8 +77,8 @@ type Finding struct {
 	Rows      int64 `json:"rows"`
 	Estimated bool  `json:"estimated"`
 	// Fix mends it, in this order; Undo takes that back, in this order. Those of several
-	// findings are applied in the findings' order, and taken back in the other. There is
-	// none where the Story says why.
+	// findings are applied in the findings' order, and taken back in the other: where one
+	// stopped, from that on. There is none where the Story says why.
 	Fix  []Statement `json:"fix"`
 	Undo []Statement `json:"undo"`
 }

@@ -108,3 +108,6 @@ func cut(text string, n int) string {
 	}
 	return text[:min(n, len(text))]
 }
+
+// literal is a text in a statement.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

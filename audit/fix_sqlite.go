@@ -20,13 +20,19 @@ func (*sqlite) text(name string) string { return name }
 
 func (*sqlite) compare(a, b string, _, _ *column) string { return a + " = " + b }
 
-// differ: what counts is the affinity. Numbers compare with numbers.
+// differ: what counts is the affinity, since numbers compare with numbers, and of texts
+// the collation.
 func (*sqlite) differ(c, key *column, _ bool) string {
 	a, b := affinity(c.typ), affinity(key.typ)
-	if a == b || a == "" || b == "" {
+	switch {
+	case a == "" || b == "":
 		return ""
+	case a != b:
+		return c.typ + " for " + key.typ
+	case a == "text" && c.collation != "" && key.collation != "" && c.collation != key.collation:
+		return c.collation + " for " + key.collation
 	}
-	return c.typ + " for " + key.typ
+	return ""
 }
 
 func affinity(typ string) string {
@@ -40,52 +46,6 @@ func affinity(typ string) string {
 		return ""
 	}
 	return "number"
-}
-
-func (q *sqlite) remove(m *maker, t *table, r removal) change {
-	kept := q.quote(m.name(t.schema, removedPrefix+t.name))
-	columns := t.stored()
-	row, copied, remove := []string{rowid(t)}, "j."+rowid(t)+" AS m2msafe_row, ", rowid(t)+" IN (SELECT m2msafe_row FROM "+kept+")"
-	if withoutRowid(t) {
-		key := t.primaryKey().columns
-		row, copied = nil, ""
-		match := make([]string, len(key))
-		for i, c := range key {
-			row = append(row, q.quote(c))
-			match[i] = "r." + q.quote(c) + " = j." + q.quote(c)
-		}
-		remove = "EXISTS (SELECT 1 FROM " + kept + " AS r WHERE " + strings.Join(match, " AND ") + ")"
-	}
-	condition := r.where
-	if r.pair != nil {
-		condition = "(" + strings.Join(row, ", ") + ") IN (" + r.extra(q, t, row) + ")" + r.stays(q)
-	}
-	c := change{
-		fix: []Statement{
-			{SQL: "CREATE TABLE " + kept + " AS SELECT " + copied + names(q, "j", columns) + " FROM " + q.table(t) + " AS j WHERE " + condition, Why: "keeps the rows that are removed next"},
-			{SQL: "DELETE FROM " + q.table(t) + " AS j WHERE " + remove, Why: r.why},
-		},
-		undo: []Statement{
-			{SQL: "INSERT OR ABORT INTO " + q.table(t) + " (" + names(q, "", columns) + ") SELECT " + names(q, "", columns) + " FROM " + kept, Why: "puts the removed rows back"},
-			{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"},
-		},
-	}
-	if r.against != nil {
-		c.undo = slices.Concat(q.off(), c.undo, q.on())
-	}
-	return c
-}
-
-// off and on are what SQLite does nothing about in a transaction.
-func (*sqlite) off() []Statement {
-	return []Statement{{SQL: "PRAGMA foreign_keys = OFF", Why: "this connection's alone, and not in a transaction", Solo: true}}
-}
-
-func (q *sqlite) on() []Statement {
-	if !q.enforced {
-		return nil
-	}
-	return []Statement{{SQL: "PRAGMA foreign_keys = ON", Why: "as it was", Solo: true}}
 }
 
 func (q *sqlite) unique(m *maker, t *table, columns []string, s *soft) change {
@@ -106,7 +66,7 @@ func (q *sqlite) create(m *maker, t *table, kind, prefix string, columns []strin
 	t.planned.extras = append(slices.Clone(t.planned.extras), made)
 	return change{
 		fix:  []Statement{{SQL: made, Why: why}},
-		undo: []Statement{{SQL: "DROP INDEX " + name, Why: "takes the index away"}},
+		undo: []Statement{{SQL: "DROP INDEX IF EXISTS " + name, Why: "takes the index away"}},
 	}
 }
 
@@ -115,7 +75,7 @@ func (q *sqlite) drop(m *maker, t *table, x *index) change {
 		t.planned.extras = minus(t.planned.extras, []string{x.definition})
 		return change{
 			fix:  []Statement{{SQL: "DROP INDEX " + q.quote(x.name), Why: "takes the key away"}},
-			undo: []Statement{{SQL: x.definition, Why: "makes it as it was"}},
+			undo: []Statement{{SQL: ifNotExists(x.definition), Why: "makes it as it was"}},
 		}
 	}
 	if x.primary && withoutRowid(t) {
@@ -138,52 +98,37 @@ func (q *sqlite) notNull(m *maker, t *table, columns []string) change {
 	return c
 }
 
+// retype makes no text of a number: '7' and '007' are one number and two texts.
 func (q *sqlite) retype(m *maker, t *table, c, key *column) change {
-	return q.rebuild(m, t, func(made *create) bool { return made.retype(c.name, key.typ) })
+	from, to := affinity(c.typ), affinity(key.typ)
+	if from == "number" && to == "text" {
+		return cannot("'7' and '007' are one number and two texts: which of them each number is only you can say, so it has to be done by hand.")
+	}
+	made := q.rebuild(m, t, func(made *create) bool {
+		return (from == to || made.retype(c.name, key.typ)) && (to != "text" || made.collate(c.name, key.collation))
+	})
+	if from == "text" && to == "number" {
+		for _, all := range [][]Statement{made.fix, made.undo} {
+			for i := range all {
+				if all[i].Why == itsRows {
+					all[i].Why += "; a text like '007' becomes 7, and what takes that back makes '7' of it"
+				}
+			}
+		}
+	}
+	return made
 }
 
 func (q *sqlite) foreign(m *maker, t *table, e link, action string) change {
+	for i, name := range e.columns {
+		if c, key := t.column(name), e.to.column(e.references[i]); key != nil && affinity(c.typ) == "number" && affinity(key.typ) == "text" {
+			return cannot("A foreign key would take each number for one text, '7' and not '007', which a join takes for the same: give " + name + " the type of its key first.")
+		}
+	}
 	// It has a name, for without one GORM's migrator takes it for a column.
 	name := q.quote(m.name(t.schema, append(append([]string{"fk", t.name}, e.columns...), e.to.name)...))
 	return q.rebuild(m, t, func(made *create) bool {
 		made.parts = append(made.parts, "\n  CONSTRAINT "+name+" FOREIGN KEY ("+names(q, "", e.columns)+") REFERENCES "+q.table(e.to)+" ("+names(q, "", e.references)+")"+action)
 		return true
 	})
-}
-
-// rebuild is the way of www.sqlite.org/lang_altertable.html to what ALTER TABLE can't do:
-// the table made anew under another name, its rows copied, then the old one's name, and
-// its indexes and triggers. Views that name the table stand in the way of a rename, unless
-// that is the old one.
-func (q *sqlite) rebuild(m *maker, t *table, edit func(*create) bool) change {
-	old := t.planned
-	made := parseCreate(old.sql)
-	if made == nil || !edit(made) {
-		return cannot("SQLite can't alter it in place, and the statement that made the table is not understood well enough to write it anew: that has to be done by hand.")
-	}
-	t.planned.sql = made.statement(q.table(t))
-	return change{fix: q.replace(m, t, t.planned), undo: q.replace(m, t, old)}
-}
-
-// replace makes a table anew by a plan. ABORT, for the table's own constraints may have
-// rows left out: ON CONFLICT IGNORE.
-func (q *sqlite) replace(m *maker, t *table, by planned) []Statement {
-	name := q.quote(m.name(t.schema, "m2msafe_new_"+t.name))
-	columns := names(q, "", t.stored())
-	all := append(q.off(),
-		Statement{SQL: parseCreate(by.sql).statement(name), Why: "the table as it is to be"},
-		Statement{SQL: "INSERT OR ABORT INTO " + name + " (" + columns + ") SELECT " + columns + " FROM " + q.table(t), Why: "its rows"})
-	if strings.Contains(strings.ToUpper(by.sql), "AUTOINCREMENT") {
-		all = append(all, Statement{SQL: "UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = " + text(t.name) + ") WHERE name = " + text(strings.ReplaceAll(strings.Trim(name, `"`), `""`, `"`)), Why: "and how far its numbers have come"})
-	}
-	all = append(all,
-		Statement{SQL: "DROP TABLE " + q.table(t), Why: "with its indexes and triggers"},
-		Statement{SQL: "PRAGMA legacy_alter_table = ON", Why: "leaves views and other tables' references alone"},
-		Statement{SQL: "ALTER TABLE " + name + " RENAME TO " + q.table(t), Why: "takes its place"},
-		Statement{SQL: "PRAGMA legacy_alter_table = OFF", Why: "as it was"})
-	for _, extra := range by.extras {
-		all = append(all, Statement{SQL: extra, Why: "as before"})
-	}
-	all = append(all, Statement{SQL: "PRAGMA foreign_key_check(" + q.table(t) + ")", Why: "shows rows that point at nothing: there should be none"})
-	return append(all, q.on()...)
 }

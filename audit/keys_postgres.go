@@ -51,9 +51,6 @@ func (p postgres) again(t *table, constraint, definition string) Statement {
 	return p.alter(t, "DROP CONSTRAINT IF EXISTS "+name+", ADD CONSTRAINT "+name+" "+definition, "makes "+constraint+" as it was")
 }
 
-// literal is a text's.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
 // block is a statement of PL/pgSQL.
 func (postgres) block(body, why string) Statement {
 	tag := "$m2msafe$"

@@ -43,7 +43,7 @@ func (*sqlite) within(time.Duration) string { return "" }
 // referrers: those of a database are all that there are.
 func (*sqlite) referrers(context.Context, *session, *database) error { return nil }
 
-const sqliteTables = `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY type <> 'table', name`
+const sqliteTables = `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY type NOT IN ('table', 'view'), name`
 
 // sqliteOwn are the tables that are rows and nothing else: virtual ones are another's.
 const sqliteOwn = `sqlite_master AS m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.sql NOT LIKE 'create virtual%'`
@@ -71,11 +71,17 @@ func (q *sqlite) read(ctx context.Context, s *session, _ []string) (*database, e
 			return err
 		}
 		d.taken["main."+strings.ToLower(name)] = true
-		switch owner := tables[of]; {
-		case kind == "table" && !strings.HasPrefix(name, "sqlite_") && !strings.HasPrefix(strings.ToLower(definition), "create virtual"):
+		owner := tables[folded(of)] // a trigger's, as its maker wrote it
+		switch virtual := strings.HasPrefix(strings.ToLower(definition), "create virtual"); {
+		case strings.HasPrefix(name, "sqlite_"):
+		case kind == "table" && !virtual:
 			t := &table{schema: "main", name: name, home: true, scope: true, readable: true, rows: -1}
 			t.planned.sql = definition
-			d.tables, tables[name] = append(d.tables, t), t
+			d.tables, tables[folded(name)] = append(d.tables, t), t
+		case kind == "table" || kind == "view":
+			t := &table{schema: "main", name: name, home: true}
+			t.planned.sql = definition
+			d.views, tables[folded(name)] = append(d.views, t), t
 		case definition == "" || owner == nil:
 		case kind == "index" || kind == "trigger":
 			if all := tokens(definition); len(all) > 0 { // a comment behind it would take in what is put there
@@ -83,6 +89,9 @@ func (q *sqlite) read(ctx context.Context, s *session, _ []string) (*database, e
 			}
 			definitions[name] = definition
 			owner.planned.extras = append(owner.planned.extras, definition)
+			if kind == "trigger" && runsOn(definition, "DELETE") {
+				owner.triggers = append(owner.triggers, name)
+			}
 		}
 		return nil
 	})
@@ -112,7 +121,7 @@ func readSQLiteColumn(rows *sql.Rows, tables map[string]*table, keys map[*table]
 	if err := rows.Scan(&name, &c.name, &c.typ, &notNull, &pk, &hidden); err != nil {
 		return err
 	}
-	t := tables[name]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}
@@ -138,7 +147,7 @@ func readSQLiteIndex(rows *sql.Rows, tables map[string]*table, definitions map[s
 	if err := rows.Scan(&name, &x.name, &x.unique, &origin, &partial, &column); err != nil {
 		return err
 	}
-	t := tables[name]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}
@@ -158,10 +167,18 @@ func readSQLiteIndex(rows *sql.Rows, tables map[string]*table, definitions map[s
 	return nil
 }
 
-// complete adds what SQLite keeps to itself: the primary key that is the rowid, which
-// has no index, and that no primary key of a table WITHOUT ROWID permits NULL.
+// complete adds what SQLite keeps to itself: of texts the collation, the primary key that
+// is the rowid, which has no index, and that no primary key of a table WITHOUT ROWID
+// permits NULL.
 func complete(d *database, keys map[*table][]string) {
 	for _, t := range d.tables {
+		if made := parseCreate(t.planned.sql); made != nil {
+			for i := range t.columns {
+				if c := &t.columns[i]; affinity(c.typ) != "number" {
+					c.collation = made.collation(c.name)
+				}
+			}
+		}
 		columns := keys[t]
 		if len(columns) == 0 {
 			continue
@@ -186,7 +203,7 @@ func readSQLiteForeign(rows *sql.Rows, d *database, tables map[string]*table) er
 	if err := rows.Scan(&name, &id, &f.refers, &from, &to, &action); err != nil {
 		return err
 	}
-	t := tables[name]
+	t := tables[folded(name)]
 	if t == nil {
 		return nil
 	}

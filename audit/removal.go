@@ -85,7 +85,7 @@ func (a *audit) coarse(j *join) string {
 				continue
 			}
 			c, key := j.t.column(name), e.to.column(e.references[i])
-			if key != nil && c.collation != key.collation {
+			if key != nil && c.collation != "" && key.collation != "" && c.collation != key.collation {
 				return name
 			}
 		}

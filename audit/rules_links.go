@@ -218,6 +218,8 @@ func isWider(typ, key string) bool {
 
 func typeStory(c, key *column) string {
 	switch {
+	case c.collation != "" && key.collation != "" && c.collation != key.collation:
+		return "Two texts are one key at one end and two at the other. Joins pass the index by, and a foreign key may be impossible."
 	case isWider(c.typ, key.typ):
 		return "It holds every key, so nothing is lost. The type of the key takes less room, and some databases refuse a foreign key between the two."
 	case size(c.typ) > 0 && size(key.typ) > 0:

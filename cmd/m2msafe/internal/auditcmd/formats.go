@@ -33,6 +33,12 @@ func (m *migration) plain(steps []step, undo bool) string {
 		steps = backwards(steps)
 	}
 	fmt.Fprintf(&out, "-- %s Read it before you run it:\n--   "+runs[m.kind]+"\n", what, comment(filepath.Base(path)))
+	if m.kind == dsn.SQLite {
+		if undo {
+			out.WriteString("-- If the fix stopped at an error, take the steps out first that it did not come to:\n-- those above the one at which it stopped.\n")
+		}
+		out.WriteString(".bail on\n")
+	}
 	for _, s := range steps {
 		todo := s.up
 		if undo {

@@ -123,3 +123,73 @@ func TestSQLiteIsMendedByWhatIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// The plain file has SQLite's client stop at an error, however that is called.
+func TestPlainSQLiteStopsAtAnError(t *testing.T) {
+	sqlite, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	m, err := newMigration(filepath.Join(dir, "fix.sql"), "sql", morning)
+	require.NoError(t, err)
+	m.kind = dsn.SQLite
+	run := []audit.Statement{{SQL: "SELECT 'begun'"}, {SQL: "SELECT nothing_of_the_kind"}, {SQL: "SELECT 'went on'"}}
+	paths, err := m.write([]audit.Finding{{Fix: run, Undo: run}})
+	require.NoError(t, err)
+	for _, path := range paths {
+		cmd := exec.CommandContext(t.Context(), sqlite, filepath.Join(dir, "app.db"))
+		cmd.Stdin, err = os.Open(path)
+		require.NoError(t, err)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "begun")
+		require.NotContains(t, string(out), "went on")
+	}
+	undo, err := os.ReadFile(paths[1])
+	require.NoError(t, err)
+	require.Contains(t, string(undo), "take the steps out first that it did not come to")
+}
+
+// Where a statement fails, goose and golang-migrate's driver are left with the database as
+// it was, and no transaction that the app would go on in.
+func TestWhatFailsInAMigrationOnSQLite(t *testing.T) {
+	for _, format := range []string{"goose", "migrate"} {
+		t.Run(format, func(t *testing.T) {
+			dir := t.TempDir()
+			db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "app.db")+"?_pragma=foreign_keys(on)")
+			require.NoError(t, err)
+			defer func() { require.NoError(t, db.Close()) }()
+			db.SetMaxOpenConns(1)
+			_, err = db.Exec(`CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE groups (id integer PRIMARY KEY); INSERT INTO users VALUES (1); INSERT INTO groups VALUES (1);
+				CREATE TABLE user_groups (user_id integer REFERENCES users, group_id integer REFERENCES groups, UNIQUE (user_id, group_id));
+				CREATE INDEX by_group ON user_groups (group_id); INSERT INTO user_groups VALUES (1, 1)`)
+			require.NoError(t, err)
+			report, err := audit.Run(t.Context(), db, dsn.SQLite, audit.Options{})
+			require.NoError(t, err)
+			m, err := newMigration(filepath.Join(dir, "001_fix.sql"), format, morning)
+			require.NoError(t, err)
+			m.kind = dsn.SQLite
+			paths, err := m.write(report.Findings)
+			require.NoError(t, err)
+			_, err = db.Exec("INSERT INTO user_groups VALUES (1, NULL)")
+			require.NoError(t, err)
+			if format == "goose" {
+				var provider *goose.Provider
+				provider, err = goose.NewProvider(goose.DialectSQLite3, db, os.DirFS(dir))
+				require.NoError(t, err)
+				_, err = provider.Up(t.Context())
+			} else {
+				text, failed := os.ReadFile(paths[0])
+				require.NoError(t, failed)
+				_, err = db.Exec(string(text))
+			}
+			require.ErrorContains(t, err, "NOT NULL constraint failed")
+			_, err = db.Exec("BEGIN; COMMIT")
+			require.NoError(t, err, "none is open")
+			var rows, left int
+			require.NoError(t, db.QueryRow("SELECT count(*), (SELECT count(*) FROM sqlite_master WHERE name LIKE 'm2msafe%') FROM user_groups").Scan(&rows, &left))
+			require.Equal(t, [2]int{2, 0}, [2]int{rows, left})
+		})
+	}
+}

@@ -61,6 +61,11 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, ours("the settings behind the question mark can't be read")
 	}
+	if settings.Get("immutable") == "" {
+		if err := sidecars(path, os.Geteuid()); err != nil {
+			return nil, err
+		}
+	}
 	settings.Set("mode", "ro")
 	settings.Del("_txlock") // a write lock that reading has no use for
 	settings["_pragma"] = slices.DeleteFunc(settings["_pragma"], func(p string) bool { return !readPragmas.MatchString(p) })
