@@ -11,6 +11,9 @@ import (
 type removal struct {
 	where string
 	pair  []string
+	// alike are columns in which a row has to be the same as the one that stays, to be one too
+	// many.
+	alike []string
 	soft  *soft
 	why   string
 	mixed bool // the condition compares columns of different types
@@ -34,6 +37,9 @@ const unshown = "(what, this role is not shown)"
 func (a *audit) needed(j *join) string {
 	if j.t.heirs {
 		return "Other tables inherit from this one, and a statement of PostgreSQL's means their rows too: which rows go has to be written by hand."
+	}
+	if j.t.unalterable != "" { // so there would be no key behind it
+		return j.t.unalterable
 	}
 	if j.t.triggers != nil {
 		return "When a row of the table is deleted " + quoted(j.t.triggers) + " runs, and what that does the audit can't know, nor take back: which rows go has to be written by hand."
