@@ -49,7 +49,7 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 		condition = "(" + names(m, "", row) + ") IN (" + r.extra(m, t, quoted) + ")" + r.stays(m)
 	}
 	if t.untold {
-		r.why += "; what triggers the table has, which would run then, this role was not shown: look there first"
+		r.why += "; whether triggers of the table run then is not shown to this role: look there first"
 	}
 	// A server may want each table to have a primary key; a Galera cluster has use for it.
 	made := kept + " (" + m.quote(m.free(t, "m2msafe_removed")) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY" + m.keyOn(t, row) + ") AS SELECT "
