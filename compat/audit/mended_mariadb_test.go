@@ -29,20 +29,21 @@ func TestLinksThatTheServerJoins(t *testing.T) {
 		key, keys, column, values string
 		dangling                  int
 	}{
-		"a text of a number":         {"integer", "(1), (5), (6)", "varchar(20)", `('1', 1), ('5.0', 1), ('+5', 1), ('6\n', 1), ('05', 1), ('x', 1), ('', 1)`, 2},
-		"a number of a text":         {"varchar(10)", "('007'), ('1')", "integer", "(7, 1), (1, 1), (2, 1)", 1},
-		"a UUID without its dashes":  {"uuid", "('12345678-1234-1234-1234-123456789abc')", "char(36)", "('12345678123412341234123456789abc', 1), ('12345678-1234-1234-1234-123456789ABC', 1), ('x', 1)", 1},
-		"a text of a decimal":        {"decimal(10,2)", "(1), (2)", "varchar(10)", "('1.00', 1), ('2', 1), ('3', 1)", 1},
-		"a decimal of a text":        {"varchar(10)", "('1'), ('2.0')", "decimal(10,2)", "(1, 1), (2, 1), (3, 1)", 1},
-		"a date as a number":         {"date", "('2024-01-02')", "integer", "(20240102, 1), (5, 1)", 1},
-		"types that have no =":       {"uuid", "('12345678-1234-1234-1234-123456789abc')", "integer", "(5, 1)", 1},
-		"collations that have no =":  {"varchar(20) COLLATE utf8mb4_general_ci", "('a'), ('b')", "varchar(20) COLLATE utf8mb4_unicode_ci", "('A', 1), ('b', 1), ('c', 1)", 1},
-		"a wider set of characters":  {"varchar(20) COLLATE latin1_bin", "('e'), ('f')", "varchar(20) COLLATE utf8mb4_unicode_ci", "('é', 1), ('F', 1), ('g', 1)", 1},
-		"the other collation's end":  {"varchar(20) COLLATE utf8mb4_general_nopad_ci", "('a'), ('b')", "varchar(20) COLLATE utf8mb4_bin", "('a ', 1), ('B', 1), ('c', 1)", 1},
-		"a text of any length":       {"varchar(20)", "('a'), ('b')", "text", "('A', 1), ('c', 1)", 1},
-		"bytes":                      {"varchar(20) COLLATE utf8mb4_general_ci", "('a'), ('b')", "varbinary(20)", "('a', 1), ('B', 1), ('c', 1)", 1},
-		"a text of bytes":            {"varbinary(20)", "('a'), ('b')", "varchar(20)", "('a', 1), ('c', 1)", 1},
-		"an enumeration of a number": {"integer", "(1), (2)", "enum('1', '7')", "('1', 1), ('7', 1)", 0}, // which is the second value
+		"a text of a number":                {"integer", "(1), (5), (6)", "varchar(20)", `('1', 1), ('5.0', 1), ('+5', 1), ('6\n', 1), ('05', 1), ('x', 1), ('', 1)`, 2},
+		"a number of a text":                {"varchar(10)", "('007'), ('1')", "integer", "(7, 1), (1, 1), (2, 1)", 1},
+		"a UUID without its dashes":         {"uuid", "('12345678-1234-1234-1234-123456789abc')", "char(36)", "('12345678123412341234123456789abc', 1), ('12345678-1234-1234-1234-123456789ABC', 1), ('x', 1)", 1},
+		"a text of a decimal":               {"decimal(10,2)", "(1), (2)", "varchar(10)", "('1.00', 1), ('2', 1), ('3', 1)", 1},
+		"a decimal of a text":               {"varchar(10)", "('1'), ('2.0')", "decimal(10,2)", "(1, 1), (2, 1), (3, 1)", 1},
+		"a date as a number":                {"date", "('2024-01-02')", "integer", "(20240102, 1), (5, 1)", 1},
+		"types that have no =":              {"uuid", "('12345678-1234-1234-1234-123456789abc')", "integer", "(5, 1)", 1},
+		"collations that have no =":         {"varchar(20) COLLATE utf8mb4_general_ci", "('a'), ('b')", "varchar(20) COLLATE utf8mb4_unicode_ci", "('A', 1), ('b', 1), ('c', 1)", 1},
+		"sets of characters that have no =": {"varchar(20) COLLATE latin1_swedish_ci", "('a'), ('b')", "varchar(20) COLLATE latin2_general_ci", "('A', 1), ('b', 1), ('c', 1)", 1},
+		"a wider set of characters":         {"varchar(20) COLLATE latin1_bin", "('e'), ('f')", "varchar(20) COLLATE utf8mb4_unicode_ci", "('é', 1), ('F', 1), ('g', 1)", 1},
+		"the other collation's end":         {"varchar(20) COLLATE utf8mb4_general_nopad_ci", "('a'), ('b')", "varchar(20) COLLATE utf8mb4_bin", "('a ', 1), ('B', 1), ('c', 1)", 1},
+		"a text of any length":              {"varchar(20)", "('a'), ('b')", "text", "('A', 1), ('c', 1)", 1},
+		"bytes":                             {"varchar(20) COLLATE utf8mb4_general_ci", "('a'), ('b')", "varbinary(20)", "('a', 1), ('B', 1), ('c', 1)", 1},
+		"a text of bytes":                   {"varbinary(20)", "('a'), ('b')", "varchar(20)", "('a', 1), ('c', 1)", 1},
+		"an enumeration of a number":        {"integer", "(1), (2)", "enum('1', '7')", "('1', 1), ('7', 1)", 0}, // which is the second value
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := onMariaDB(t, "INSERT INTO `groups` VALUES (1)", "CREATE TABLE people (id "+tc.key+" PRIMARY KEY)", "INSERT INTO people VALUES "+tc.keys,
@@ -201,18 +202,20 @@ func TestForeignKeyTwice(t *testing.T) {
 // By some indexes no rows of the other end are found.
 func TestIndexesThatAreNotUsed(t *testing.T) {
 	for name, tc := range map[string]struct {
-		key  string
-		want []string
+		key, engine string
+		want        []string
 	}{
-		"ignored":       {"PRIMARY KEY (user_name, group_name), KEY g (group_name) IGNORED", []string{"no-reverse-index group_name"}},
-		"a unique one":  {"id integer AUTO_INCREMENT PRIMARY KEY, UNIQUE (user_name, group_name) IGNORED, KEY (user_name), KEY (group_name)", nil},
-		"words":         {"PRIMARY KEY (user_name, group_name), FULLTEXT (group_name)", []string{"no-reverse-index group_name"}},
-		"one that does": {"PRIMARY KEY (user_name, group_name), FULLTEXT (group_name), KEY (group_name)", nil},
+		"ignored":       {"PRIMARY KEY (user_name, group_name), KEY g (group_name) IGNORED", "MyISAM", []string{"no-reverse-index group_name"}},
+		"a unique one":  {"id integer AUTO_INCREMENT PRIMARY KEY, UNIQUE (user_name, group_name) IGNORED, KEY (user_name), KEY (group_name)", "MyISAM", nil},
+		"words":         {"PRIMARY KEY (user_name, group_name), FULLTEXT (group_name)", "MyISAM", []string{"no-reverse-index group_name"}},
+		"one that does": {"PRIMARY KEY (user_name, group_name), FULLTEXT (group_name), KEY (group_name)", "MyISAM", nil},
+		"a hash of two": {"PRIMARY KEY (user_name, group_name), KEY (group_name)", "MEMORY", []string{"no-reverse-index user_name"}},
+		"a tree of two": {"PRIMARY KEY (user_name, group_name) USING BTREE, KEY (group_name)", "MEMORY", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := openMariaDB(t)
 			audittest.Execute(t, db, "CREATE TABLE users (name varchar(20) PRIMARY KEY) ENGINE=MyISAM", "CREATE TABLE `groups` (name varchar(20) PRIMARY KEY) ENGINE=MyISAM",
-				"CREATE TABLE user_groups (user_name varchar(20) NOT NULL, group_name varchar(20) NOT NULL, "+tc.key+") ENGINE=MyISAM")
+				"CREATE TABLE user_groups (user_name varchar(20) NOT NULL, group_name varchar(20) NOT NULL, "+tc.key+") ENGINE="+tc.engine)
 			o := audittest.Given("user_groups", []string{"user_name", "users", "name"}, []string{"group_name", "groups", "name"})
 			report := audittest.Run(t, db, "mysql", o)
 			require.Equal(t, append([]string{"no-foreign-key user_name", "no-foreign-key group_name"}, tc.want...), audittest.Rules(report))
