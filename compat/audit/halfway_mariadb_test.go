@@ -69,6 +69,8 @@ func TestUndoOfHalfAFix(t *testing.T) {
 			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (3, 2, NULL), (4, NULL, 1)"},
 		"links to nothing under foreign keys": {"CREATE TABLE user_groups (" + pair + ", PRIMARY KEY (user_id, group_id))", "SET foreign_key_checks = 0",
 			"INSERT INTO user_groups VALUES (1, 1), (7, 1)", "SET foreign_key_checks = 1"},
+		"a key that permits NULL": {"CREATE TABLE user_groups (user_id varchar(20), group_id integer NOT NULL, UNIQUE (user_id, group_id))",
+			"INSERT INTO user_groups VALUES ('1', 1), (NULL, 1), ('x', 1)"},
 		"a full key": {"CREATE TABLE user_groups (" + pair + ", deleted_at datetime, PRIMARY KEY (user_id, group_id))",
 			"INSERT INTO user_groups VALUES (1, 1, NULL), (2, 1, now())"},
 		"no living key": {"CREATE TABLE user_groups (user_id varchar(20) NOT NULL, group_id integer NOT NULL, deleted_at datetime)",
