@@ -132,10 +132,9 @@ func (t *table) unmodifiable(c *column) string {
 // supported are the clauses that keep foreign keys supplied with an index when one goes
 // away, and those that take them back.
 func (m *mysql) supported(mk *maker, t *table, x *index) (add, drop []string) {
-	for i, f := range t.foreign {
+	for _, f := range t.foreign {
 		left := slices.ContainsFunc(t.planned.indexed, func(c []string) bool { return begin(c, f.columns) }) ||
-			slices.ContainsFunc(t.indexes, func(other *index) bool { return other != x && !other.idle && begin(other.columns, f.columns) }) ||
-			slices.ContainsFunc(t.foreign[:i], func(other *foreignKey) bool { return begin(other.columns, f.columns) })
+			slices.ContainsFunc(t.indexes, func(other *index) bool { return other != x && !other.idle && begin(other.columns, f.columns) })
 		if begin(x.columns, f.columns) && !left {
 			name := m.quote(mk.name(t.schema, append([]string{"idx", t.name}, f.columns...)...))
 			add = append(add, "ADD INDEX "+name+" ("+names(m, "", f.columns)+")")

@@ -194,11 +194,7 @@ func TestForeignKeyTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := onMariaDB(t, "INSERT INTO users VALUES (1), (2)", "INSERT INTO `groups` VALUES (1)",
 				"CREATE TABLE user_groups ("+pair+", FOREIGN KEY (user_id) REFERENCES users (id)"+tc.key+")", "INSERT INTO user_groups VALUES (1, 1), (2, 1)")
-			o := audit.Options{Tables: []string{"user_groups"}}
-			for _, s := range audittest.Run(t, db, "mysql", o).Findings[0].Fix {
-				require.LessOrEqual(t, strings.Count(s.SQL, "ADD INDEX"), 1, s.SQL)
-			}
-			audittest.RoundTrip(t, db, "mysql", o, []string{tc.want}, []int64{2})
+			audittest.RoundTrip(t, db, "mysql", audit.Options{Tables: []string{"user_groups"}}, []string{tc.want}, []int64{2})
 		})
 	}
 }
