@@ -111,13 +111,20 @@ func (m *mysql) retype(_ *maker, t *table, c, key *column) change {
 	if why := t.unmodifiable(c); why != "" {
 		return cannot(why)
 	}
+	if isNumeric(c.typ) && key.collation != "" {
+		return cannot("As a number it is joined with each text that means it, 7 with 007, and as a text with one alone: which text each is to be has to be written by hand.")
+	}
 	old := c.change().before
 	if c.typ, c.collation = key.typ, key.collation; old.collation != "" && c.collation == "" {
 		c.value = ""
 	}
+	back := ""
+	if old.collation != "" && c.collation == "" {
+		back = "; texts come back as the other type writes them, 05 as 5"
+	}
 	return change{
 		fix:  m.strict(m.alter(t, "writes the table anew, and nobody writes to it meanwhile: choose a quiet hour", "MODIFY COLUMN "+m.define(*c))),
-		undo: m.strict(m.alter(t, "the type that it had", "MODIFY COLUMN "+m.define(*old))),
+		undo: m.strict(m.alter(t, "the type that it had"+back, "MODIFY COLUMN "+m.define(*old))),
 	}
 }
 

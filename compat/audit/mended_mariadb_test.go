@@ -120,6 +120,22 @@ func TestTriggersThatAreNotShown(t *testing.T) {
 	}
 }
 
+// What is joined as a number is not any more as a text: then it would point at nothing.
+func TestNumberForText(t *testing.T) {
+	db := openMariaDB(t)
+	audittest.Execute(t, db, "CREATE TABLE users (id varchar(10) PRIMARY KEY)", groups, "INSERT INTO users VALUES ('007'), ('1')", "INSERT INTO `groups` VALUES (1)",
+		"CREATE TABLE user_groups ("+bare+", PRIMARY KEY (user_id, group_id))", "INSERT INTO user_groups VALUES (7, 1), (1, 1)")
+	o := audittest.Given("user_groups", []string{"user_id", "users", "id"}, []string{"group_id", "groups", "id"})
+	report := audittest.Run(t, db, "mysql", o)
+	require.Equal(t, []string{"key-types-differ user_id", "no-foreign-key user_id", "no-foreign-key group_id", "no-reverse-index group_id"}, audittest.Rules(report))
+	require.Contains(t, report.Findings[0].Story, "7 with 007")
+	mend(t, db, report)
+	var joined int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM user_groups AS j JOIN users AS e ON e.id = j.user_id").Scan(&joined))
+	require.Equal(t, 2, joined)
+	require.Equal(t, audittest.Rules(report)[:2], audittest.Rules(audittest.Run(t, db, "mysql", o)))
+}
+
 // A MODIFY makes a plain column of a generated one.
 func TestGeneratedPair(t *testing.T) {
 	db := onMariaDB(t, "INSERT INTO users VALUES (1)", "INSERT INTO `groups` VALUES (1)",
