@@ -34,7 +34,8 @@
 //     stays that is referred to, and a link to nothing does;
 //   - the end is known by its name alone, and most rows point at nothing there, or have 0 or
 //     the like, or the name leaves something open;
-//   - a trigger or a rule would run, or logical replication could not tell which row goes;
+//   - a trigger or a rule would run, logical replication could not tell which row goes, or
+//     the table keeps its history (WITH SYSTEM VERSIONING);
 //   - it can't be told which rows are deleted softly, or other tables inherit from this one.
 //
 // Rows with NULL in the pair are left to who knows what they mean.

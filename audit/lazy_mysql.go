@@ -11,10 +11,21 @@ FROM information_schema.key_column_usage AS k LEFT JOIN information_schema.refer
 ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name
 WHERE k.referenced_table_schema = database() AND k.table_schema <> database()`
 
-// mysqlRights says whether the role is shown all tables, and all of this database.
+// mysqlRights says whether the role is shown all tables, all of this database, and the
+// triggers of all of its tables.
 const mysqlRights = `SELECT
 EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user()),
-EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE database() LIKE table_schema AND privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user())`
+EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE database() LIKE table_schema AND privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user()),
+EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER' AND replace(grantee, '''', '') = current_user())
+OR EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE database() LIKE table_schema AND privilege_type = 'TRIGGER' AND replace(grantee, '''', '') = current_user())`
+
+// mysqlTriggers are what runs when a row is deleted, of tables whose triggers the role is
+// shown; mysqlShown are those, where they are not all.
+const mysqlTriggers = `SELECT event_object_table, trigger_name FROM information_schema.triggers
+WHERE event_object_schema = database() AND event_manipulation = 'DELETE' ORDER BY event_object_table, action_order, trigger_name`
+
+const mysqlShown = `SELECT table_name FROM information_schema.table_privileges
+WHERE table_schema = database() AND privilege_type = 'TRIGGER' AND replace(grantee, '''', '') = current_user()`
 
 const mysqlChecks = `SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints
 WHERE constraint_schema = database() AND level = 'Column'`
@@ -36,12 +47,12 @@ func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
 			}
 			return err
 		})
-		if err != nil && !strings.Contains(err.Error(), "1054") {
+		if err != nil && !isUnknownColumn(err) {
 			return err
 		}
 	}
-	var all, here bool
-	if err := s.query(ctx, mysqlRights, nil, func(rows *sql.Rows) error { return rows.Scan(&all, &here) }); err != nil {
+	var all, here, triggers bool
+	if err := s.query(ctx, mysqlRights, nil, func(rows *sql.Rows) error { return rows.Scan(&all, &here, &triggers) }); err != nil {
 		return err
 	}
 	switch {
@@ -49,6 +60,9 @@ func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
 		d.unseen = "This role has privileges on single tables, and is not shown the others, of which one may refer to its rows: none is removed. Audit as one who may SELECT in the whole database."
 	case !all:
 		d.hidden = true
+	}
+	if err := m.readTriggers(ctx, s, d, triggers); err != nil {
+		return err
 	}
 	return s.query(ctx, mysqlStrangers, nil, func(rows *sql.Rows) error {
 		var name string
@@ -62,6 +76,36 @@ func (m *mysql) referrers(ctx context.Context, s *session, d *database) error {
 		return err
 	})
 }
+
+// readTriggers needs to know whether the role is shown those of all tables.
+func (m *mysql) readTriggers(ctx context.Context, s *session, d *database, all bool) error {
+	byName := map[string]*table{}
+	for _, t := range d.tables {
+		byName[t.name], t.untold = t, !all
+	}
+	err := s.query(ctx, mysqlTriggers, nil, func(rows *sql.Rows) error {
+		var on, name string
+		err := rows.Scan(&on, &name)
+		if t := byName[on]; t != nil {
+			t.triggers = append(t.triggers, name)
+		}
+		return err
+	})
+	if err != nil || all {
+		return err
+	}
+	return s.query(ctx, mysqlShown, nil, func(rows *sql.Rows) error {
+		var on string
+		err := rows.Scan(&on)
+		if t := byName[on]; t != nil {
+			t.untold = false
+		}
+		return err
+	})
+}
+
+// isUnknownColumn says that an old server's catalogue has not what was asked for.
+func isUnknownColumn(err error) bool { return err != nil && strings.Contains(err.Error(), "1054") }
 
 func readPartition(rows *sql.Rows, tables map[string]*table) error {
 	var name, by string

@@ -48,7 +48,7 @@ func (m *mysql) within(bound time.Duration) string {
 	return fmt.Sprintf("SET SESSION max_execution_time = %d", bound.Milliseconds())
 }
 
-const mysqlTables = `SELECT table_name, table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'), coalesce(engine, ''), coalesce(table_rows, -1),
+const mysqlTables = `SELECT table_name, table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'), table_type = 'SYSTEM VERSIONED', coalesce(engine, ''), coalesce(table_rows, -1),
 coalesce(create_options, '') LIKE '%partitioned%'
 FROM information_schema.tables WHERE table_schema = database() ORDER BY table_name`
 
@@ -57,8 +57,9 @@ coalesce(collation_name, ''), coalesce(character_maximum_length, 0), extra, colu
 FROM information_schema.columns WHERE table_schema = database() ORDER BY table_name, ordinal_position`
 
 // mysqlIndexes: a part of a key that is an expression has no column. MariaDB has none of
-// these, and no column that tells them.
-const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), coalesce(sub_part, 0), %s
+// these, and no column that tells them. A HASH one finds rows by all of its columns.
+const mysqlIndexes = `SELECT table_name, index_name, non_unique = 0, coalesce(column_name, ''), coalesce(sub_part, 0), %s,
+index_type IN ('FULLTEXT', 'SPATIAL', 'RTREE') OR index_type = 'HASH' AND seq_in_index > 1 OR %s
 FROM information_schema.statistics WHERE table_schema = database()
 ORDER BY table_name, index_name <> 'PRIMARY', index_name, seq_in_index`
 
@@ -83,9 +84,9 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 	tables := map[string]*table{}
 	err := s.query(ctx, mysqlTables, nil, func(rows *sql.Rows) error {
 		t := &table{schema: schema.String, home: true, scope: true, readable: true}
-		var real bool
+		var real, versioned bool
 		var engine string
-		if err := rows.Scan(&t.name, &real, &engine, &t.rows, &t.partitioned); err != nil {
+		if err := rows.Scan(&t.name, &real, &versioned, &engine, &t.rows, &t.partitioned); err != nil {
 			return err
 		}
 		d.taken[t.schema+"."+strings.ToLower(t.name)] = true
@@ -96,24 +97,34 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 		if t.partitioned {
 			t.foreignless = "A partitioned table can't have foreign keys here."
 		}
+		if versioned {
+			t.unalterable = "The table is WITH SYSTEM VERSIONING, and as long as it has a history the server refuses to change its columns and to give it a unique key (4119): what mends it has to be written by hand."
+		}
 		if real {
 			d.tables, tables[t.name] = append(d.tables, t), t
+		} else {
+			d.views = append(d.views, &table{schema: t.schema, name: t.name, home: true})
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	expression := "coalesce(expression, '')"
-	if m.maria {
-		expression = "''"
-	}
 	return d, firstError(
 		func() error {
 			return s.query(ctx, mysqlColumns, nil, func(rows *sql.Rows) error { return m.readColumn(rows, tables) })
 		},
 		func() error {
-			return s.query(ctx, fmt.Sprintf(mysqlIndexes, expression), nil, func(rows *sql.Rows) error { return readIndexPart(rows, d, tables) })
+			expression, ignored := "coalesce(expression, '')", "is_visible = 'NO'"
+			if m.maria {
+				expression, ignored = "''", "ignored = 'YES'"
+			}
+			row := func(rows *sql.Rows) error { return readIndexPart(rows, d, tables) }
+			err := s.query(ctx, fmt.Sprintf(mysqlIndexes, expression, ignored), nil, row)
+			if isUnknownColumn(err) { // an old server has no such indexes
+				err = s.query(ctx, fmt.Sprintf(mysqlIndexes, "''", "false"), nil, row)
+			}
+			return err
 		},
 		func() error {
 			return s.query(ctx, mysqlForeign, nil, func(rows *sql.Rows) error { return readForeignPart(rows, d, tables) })
@@ -155,7 +166,7 @@ func (m *mysql) readColumn(rows *sql.Rows, tables map[string]*table) error {
 		c.value = " DEFAULT " + text(value.String)
 	}
 	if _, update, ok := strings.Cut(extra, "on update "); ok {
-		c.modify += " ON UPDATE " + update
+		c.modify += " ON UPDATE " + strings.FieldsFunc(update, func(r rune) bool { return r == ',' || r == ' ' })[0]
 	}
 	if strings.Contains(extra, "auto_increment") {
 		c.modify += " AUTO_INCREMENT"
@@ -181,8 +192,9 @@ func text(s string) string {
 func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error {
 	var name, column, expression string
 	var prefix int
+	var idle bool
 	x := new(index)
-	if err := rows.Scan(&name, &x.name, &x.unique, &column, &prefix, &expression); err != nil {
+	if err := rows.Scan(&name, &x.name, &x.unique, &column, &prefix, &expression, &idle); err != nil {
 		return err
 	}
 	t := tables[name]
@@ -195,7 +207,7 @@ func readIndexPart(rows *sql.Rows, d *database, tables map[string]*table) error 
 		t.indexes = append(t.indexes, x)
 	}
 	x = t.indexes[len(t.indexes)-1]
-	x.uses = append(x.uses, t.mentioned(expression)...)
+	x.uses, x.idle = append(x.uses, t.mentioned(expression)...), x.idle || idle
 	part := new(mysql).quote(column)
 	if prefix > 0 {
 		part += fmt.Sprintf("(%d)", prefix)

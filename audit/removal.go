@@ -40,6 +40,9 @@ func (a *audit) needed(j *join) string {
 	if j.t.heirs {
 		return "Other tables inherit from this one, and a statement of PostgreSQL's means their rows too: which rows go has to be written by hand."
 	}
+	if j.t.unalterable != "" { // so there would be no key behind it
+		return j.t.unalterable
+	}
 	if j.t.triggers != nil {
 		return "When a row of the table is deleted " + quoted(j.t.triggers) + " runs, and what that does the audit can't know, nor take back: which rows go has to be written by hand."
 	}

@@ -39,6 +39,8 @@ type table struct {
 	heirs        bool          // PostgreSQL: tables inherit from it, and its keys don't cover their rows
 	secured      bool          // PostgreSQL: policies can hide rows of it
 	deferred     bool          // PostgreSQL: something is checked as late as at COMMIT when its rows change
+	unalterable  string        // the MySQL family: why neither columns nor unique keys of it can be changed, if so
+	untold       bool          // the MySQL family: what its triggers are, the role is not shown
 	triggers     []string      // what runs when a row of it is deleted, and is the user's own: triggers and rules, by their names
 	published    bool          // PostgreSQL: logical replication tells its rows by its primary key
 	strangers    []*foreignKey // of tables that were not read, by whose names they go
@@ -59,6 +61,7 @@ type column struct {
 	loose     bool     // PostgreSQL: by its collation different texts are equal
 	used      []string // PostgreSQL: what keeps the column from another type
 	domain    string   // the type's own name, where typ is what it is made of
+	before    *column  // the MySQL family: as it was before a fix changed its type or NULL, nil where none did
 }
 
 // index is an index of a table.
@@ -69,6 +72,7 @@ type index struct {
 	unique     bool
 	primary    bool
 	invalid    bool
+	idle       bool // the MySQL family: nobody finds rows by it: FULLTEXT and SPATIAL ones, HASH, what the optimizer ignores
 	where      string
 	deferrable bool
 	nullsEqual bool
@@ -177,7 +181,7 @@ func (t *table) reference(columns []string, to *table) *foreignKey {
 
 // leads says whether an index begins with the columns, in any order.
 func (x *index) leads(columns []string) bool {
-	return !x.invalid && len(x.columns) >= len(columns) && catalog.SameColumns(x.columns[:len(columns)], columns)
+	return !x.invalid && !x.idle && len(x.columns) >= len(columns) && catalog.SameColumns(x.columns[:len(columns)], columns)
 }
 
 // find is the table of a name, with its schema or without: then by the search path.

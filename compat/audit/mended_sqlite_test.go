@@ -42,12 +42,12 @@ func TestNothingIsDoneWhere(t *testing.T) {
 			if tc.meanwhile != "" {
 				audittest.Execute(t, db, tc.meanwhile)
 			}
-			before := state(t, db)
+			before := content(t, db)
 			for _, flags := range [][]string{{"-bail"}, nil} {
 				out, err := shell(t, path, slices.Concat(tc.before, fixOf(report.Findings), tc.after), flags...)
 				require.Error(t, err)
 				require.Contains(t, out, tc.says)
-				require.Equal(t, before, state(t, db), out)
+				require.Equal(t, before, content(t, db), out)
 			}
 		})
 	}
@@ -57,13 +57,13 @@ func TestNothingIsDoneWhere(t *testing.T) {
 func TestBusySQLite(t *testing.T) {
 	path, db := file(t, nullable...)
 	fix := fixOf(audittest.Run(t, db, "sqlite", audit.Options{}).Findings)
-	before := state(t, db)
+	before := content(t, db)
 	audittest.Execute(t, db, "BEGIN IMMEDIATE")
 	out, err := shell(t, path, fix)
 	require.Error(t, err)
 	require.Contains(t, out, "database is locked")
 	audittest.Execute(t, db, "COMMIT")
-	require.Equal(t, before, state(t, db), out)
+	require.Equal(t, before, content(t, db), out)
 
 	audittest.Execute(t, db, "BEGIN IMMEDIATE", "INSERT INTO user_groups VALUES (2, 2)")
 	timer := time.AfterFunc(300*time.Millisecond, func() { _, _ = db.Exec("COMMIT") })
@@ -116,12 +116,12 @@ func TestRowsThatComeBack(t *testing.T) {
 	require.Equal(t, audit.DuplicatePairs, f.Rule)
 	audittest.Execute(t, db, script(f.Fix)...)
 	audittest.Execute(t, db, "INSERT INTO user_groups VALUES (2, 1, 'b')")
-	before := state(t, db)
+	before := content(t, db)
 	for _, flags := range [][]string{nil, {"-bail"}} {
 		out, err := shell(t, path, script(f.Undo), flags...)
 		require.Error(t, err)
 		require.Contains(t, out, "UNIQUE constraint failed")
-		require.Equal(t, before, state(t, db), out)
+		require.Equal(t, before, content(t, db), out)
 	}
 }
 
@@ -131,9 +131,9 @@ func TestTablesThatNameThemselves(t *testing.T) {
 		"CREATE INDEX some ON user_groups (group_id) WHERE \"user_groups\".user_id > 0", "INSERT INTO user_groups VALUES (1, 1, 1), (2, 2, 2)",
 		"CREATE VIEW others AS SELECT id FROM users", "CREATE TABLE log (n integer)", "CREATE TRIGGER logs AFTER UPDATE ON user_groups BEGIN INSERT INTO log SELECT count(*) FROM user_groups; END"}
 	db := onSQLite(t, made...)
-	before := state(t, db)
+	before := content(t, db)
 	audittest.RoundTrip(t, db, "sqlite", audit.Options{}, []string{"no-foreign-key user_id", "no-foreign-key group_id", "nullable-unique-key user_id,group_id", "no-reverse-index group_id"}, []int64{2, 2, 0, 2})
-	require.Equal(t, before, state(t, db))
+	require.Equal(t, before, content(t, db))
 
 	for _, more := range []string{
 		"CREATE VIEW more AS SELECT 1 FROM user_groups", "CREATE TABLE more (n integer REFERENCES user_groups)",
@@ -159,12 +159,12 @@ func TestRowsThatWouldPointAtNothing(t *testing.T) {
 	report := audittest.Run(t, db, "sqlite", audit.Options{})
 	require.Equal(t, []string{"no-foreign-key group_id"}, audittest.Rules(report))
 	audittest.Execute(t, db, "INSERT INTO user_groups VALUES (1, 9)")
-	before := state(t, db)
+	before := content(t, db)
 	for _, flags := range [][]string{nil, {"-bail"}} {
 		out, err = shell(t, path, fixOf(report.Findings), flags...)
 		require.Error(t, err)
 		require.Contains(t, out, "rows would point at nothing")
-		require.Equal(t, before, state(t, db), out)
+		require.Equal(t, before, content(t, db), out)
 	}
 }
 
@@ -253,11 +253,11 @@ func TestNamesThatDifferInCase(t *testing.T) {
 	const pair = " (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL, UNIQUE (user_id, group_id))"
 	db := onSQLite(t, "CREATE TABLE Äuser_groups"+pair, "CREATE TABLE äuser_groups"+pair, "CREATE INDEX one ON ÄUSER_groups (group_id)", "CREATE INDEX two ON äUser_groups (group_id)",
 		"CREATE TABLE log (n integer)", "CREATE TRIGGER logs AFTER UPDATE ON ÄUSER_GROUPS BEGIN INSERT INTO log VALUES (1); END")
-	before := state(t, db)
+	before := content(t, db)
 	known := audittest.Given("Äuser_groups", []string{"user_id", "users", "id"}, []string{"group_id", "groups", "id"})
 	known.Joins = append(known.Joins, audit.JoinTable{Name: "äuser_groups", Ends: known.Joins[0].Ends})
 	audittest.RoundTrip(t, db, "sqlite", known, []string{"no-foreign-key group_id", "no-foreign-key group_id"}, []int64{0, 0})
-	require.Equal(t, before, state(t, db))
+	require.Equal(t, before, content(t, db))
 }
 
 // What is written is for each of the drivers.

@@ -70,8 +70,8 @@ func file(t testing.TB, statements ...string) (string, *sql.DB) {
 	return path, db
 }
 
-// state is all that there is, but for how far numbers have come.
-func state(t testing.TB, db *sql.DB) (all []string) {
+// content is all that there is, but for how far numbers have come.
+func content(t testing.TB, db *sql.DB) (all []string) {
 	t.Helper()
 	var tables []string
 	rows, err := db.Query("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2")
@@ -150,7 +150,7 @@ func TestWhateverFailsNothingIsLost(t *testing.T) {
 	out, err := shell(t, path, fix, "-bail")
 	require.NoError(t, err, out)
 	require.Empty(t, audittest.Rules(audittest.Run(t, db, "sqlite", audit.Options{})))
-	mended := state(t, db)
+	mended := content(t, db)
 	for i, statement := range fix {
 		for _, failure := range []string{"SELECT fails", "ROLLBACK;\nSELECT fails"} {
 			path, db := file(t, linked...)
@@ -165,7 +165,7 @@ func TestWhateverFailsNothingIsLost(t *testing.T) {
 			}
 			require.Empty(t, audittest.Rules(audittest.Run(t, db, "sqlite", audit.Options{})), about)
 			require.Equal(t, []string{"user_groups: 1 1 1 a", "user_groups: 3 2 1 c", "user_groups: 6 3 2 f"}, stored(t, db, "user_groups"), about)
-			require.Equal(t, definitions(mended), definitions(state(t, db)), about)
+			require.Equal(t, definitions(mended), definitions(content(t, db)), about)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestWhereverItStopsItIsTakenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, db := file(t, made...)
 			findings := audittest.Run(t, db, "sqlite", audit.Options{}).Findings
-			before := state(t, db)
+			before := content(t, db)
 			require.NotEmpty(t, fixOf(findings))
 			var done []string
 			var undo []string
@@ -199,7 +199,7 @@ func TestWhereverItStopsItIsTakenBack(t *testing.T) {
 					out, err = shell(t, path, undo, "-bail")
 					about := fmt.Sprintf("%s\n%s\nby\n%s", out, strings.Join(slices.Concat(done, fix[:k]), ";\n"), strings.Join(undo, ";\n"))
 					require.NoError(t, err, about)
-					require.Equal(t, before, state(t, db), about)
+					require.Equal(t, before, content(t, db), about)
 				}
 				done = append(done, fix...)
 			}
