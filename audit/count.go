@@ -208,12 +208,9 @@ func (a *audit) askDifferences(ctx context.Context, j *join) error {
 func (t *table) others(pair []string, s *soft) []string {
 	var all []string
 	for _, c := range t.columns {
-		name := strings.Join(words(c.name), "_")
-		if slices.Contains(pair, c.name) || s.has(c.name) || c.generated != "" || isID(t, c) || strings.HasPrefix(name, "m2msafe_") ||
-			slices.Contains(birth, name) || slices.Contains(changed, name) || strings.HasSuffix(name, "_by") || strings.HasSuffix(name, "_by_id") {
-			continue
+		if !slices.Contains(pair, c.name) && !s.has(c.name) && c.generated == "" && !t.keepsBooks(c) {
+			all = append(all, c.name)
 		}
-		all = append(all, c.name)
 	}
 	return all
 }

@@ -228,11 +228,21 @@ func (a *audit) refer(r *referrer) {
 	}
 }
 
-// changed are columns that say when a row was changed.
-var changed = []string{"updated_at", "updated_on", "updated", "modified", "modified_at", "modified_on", "updated_date", "date_updated", "last_modified"}
+// birth are columns that say when a row was made.
+var birth = []string{"created_at", "created_on", "created_time", "create_time", "inserted_at", "created", "date_created", "created_date"}
 
-// birth are those that say when it was made.
-var birth = []string{"created_at", "created_on", "inserted_at", "created", "date_created", "created_date", "added_at", "joined_at"}
+// books are others that say when a row was changed, and by whom it was made or changed.
+var books = []string{"updated_at", "updated_on", "updated_time", "update_time", "updated", "modified", "modified_at", "modified_on", "updated_date", "date_updated",
+	"last_modified", "created_by", "created_by_id", "inserted_by", "inserted_by_id", "updated_by", "updated_by_id", "modified_by", "modified_by_id"}
+
+// keepsBooks says whether a column is a row's number, or says when and by whom it was made
+// or changed: rows that differ in nothing else say the same.
+func (t *table) keepsBooks(c column) bool {
+	all := words(c.name)
+	name := strings.Join(all, "_")
+	return isID(t, c) && len(all) > 0 && slices.Contains([]string{"id", "uuid", "guid", "ulid", "uid", "oid", "pk"}, all[len(all)-1]) ||
+		(slices.Contains(birth, name) || slices.Contains(books, name)) && !isBoolean(c.typ) || strings.HasPrefix(name, "m2msafe_")
+}
 
 // born is the table's column that does, "" if it has none.
 func (t *table) born() string {

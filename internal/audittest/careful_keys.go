@@ -27,6 +27,21 @@ var carefulKeys = []careful{
 			"INSERT INTO user_groups VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b')"},
 		want: twice, says: "Rows of 1 pair differ in ticket_code.",
 	}, {
+		name: "rows that their primary key says something of",
+		made: []string{"CREATE TABLE user_groups (ticket_code varchar(9) PRIMARY KEY, " + user + ", " + group + ")", back,
+			"INSERT INTO user_groups VALUES ('a', 1, 1), ('b', 1, 1)"},
+		want: twice, says: "Rows of 1 pair differ in ticket_code.",
+	}, {
+		name: "who has sold it",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", sold_by integer, created_by integer)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 1, 1), (2, 1, 1, 2, 2)"},
+		want: twice, says: "Rows of 1 pair differ in sold_by.",
+	}, {
+		name: "when it was joined",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", joined_at timestamp NULL)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, '2019-01-02 03:04:05'), (2, 1, 1, '2022-01-02 03:04:05')"},
+		want: twice, says: "Rows of 1 pair differ in joined_at.",
+	}, {
 		name: "a time that is there, and one that is not",
 		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", gone_at timestamp NULL)", back,
 			"INSERT INTO user_groups VALUES (1, 1, 1, '2024-01-02 03:04:05'), (2, 1, 1, NULL)"},
