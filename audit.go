@@ -38,6 +38,7 @@ import (
 //
 //   - [ErrUnsupportedDatabase] for anything but PostgreSQL, the MySQL family and SQLite;
 //   - schema.ErrUnsupportedDataType, or what else GORM says of it, for what is no model;
+//   - a [*LinkError], for a join model that is deleted softly in a way that is not known;
 //   - gorm.ErrInvalidDB, if db is nil or its pool no *sql.DB;
 //   - one that says so, if db is in a transaction that has the only connection of its pool;
 //   - ctx's, once that ends;

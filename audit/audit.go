@@ -49,8 +49,9 @@ var ErrUnsupportedDatabase = errors.New("audit: unsupported database")
 //
 // A table that can't be looked at is [Report.Unseen]; what its catalogue says is
 // reported still. Errors are [ErrUnsupportedDatabase] for another kind, one that says so for
-// options that can't be meant, ctx's once that ends, and the driver's if the database can't be reached, the transaction not be begun or
-// the catalogue not be read; none has a password in it that the driver does not put there.
+// options that can't be meant, ctx's once that ends, and the driver's if the database can't be
+// reached or goes away, the transaction not be begun or the catalogue not be read; none has a
+// password in it that the driver does not put there.
 // Run takes one connection of db, which it leaves as it was, and is safe for concurrent
 // use.
 func Run(ctx context.Context, db *sql.DB, kind string, o Options) (*Report, error) {

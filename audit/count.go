@@ -250,8 +250,6 @@ func living(w writer, alias string, s *soft) string {
 	return strings.Join(parts, " AND ")
 }
 
-func livingOf(w writer, s *soft) string { return living(w, "", s) }
-
 func and(condition string) string {
 	if condition == "" {
 		return ""

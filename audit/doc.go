@@ -32,21 +32,23 @@
 //     or the table may be one of events by its name;
 //   - rows of other tables refer to them, by a foreign key or by a name: of a pair the row
 //     stays that is referred to, and a link to nothing does;
-//   - the end is known by its name alone, and most rows point at nothing there, or have 0 or
-//     the like, or the name leaves something open;
+//   - the end is known by its name alone, and most rows point at nothing there, or the name
+//     leaves something open;
+//   - the end has no foreign key, and some rows have 0, an empty text or the like there;
 //   - a trigger or a rule would run, logical replication could not tell which row goes, or
 //     the table keeps its history (WITH SYSTEM VERSIONING);
 //   - it can't be told which rows are deleted softly, or other tables inherit from this one.
 //
-// Rows with NULL in the pair are left to who knows what they mean.
+// Rows with NULL in the pair are left to who knows what they mean, unless they point at
+// nothing at the other end.
 //
 // Others write while a fix is applied. A pair that is stored twice between the removal and
 // the unique key has that key fail; a link to nothing, the foreign key. Nothing is lost by
 // it: audit again, and the new fix begins with what is left, an invalid index too. Apply
 // the statements of a fix in their order, by one connection, and by a client that stops at
 // the first error: in a transaction those between two that are [Statement.Solo], where the
-// database has DDL in transactions. On SQLite a statement that fails loses no
-// rows even if the client goes on: what would be lost with it fails too. PostgreSQL's statements name each table with its
-// schema, whatever search_path is; those of the MySQL family and of SQLite are applied by a
-// connection to the database that was audited.
+// database has DDL in transactions. On SQLite a statement that fails loses no rows even if
+// the client goes on: what would be lost with it fails too. PostgreSQL's statements name
+// each table with its schema, whatever search_path is; those of the MySQL family and of
+// SQLite are applied by a connection to the database that was audited.
 package audit

@@ -180,10 +180,10 @@ func (m *mysql) unique(mk *maker, t *table, columns []string, s *soft) change {
 	why := "the key that was missing. If a pair was stored twice meanwhile it fails: audit again"
 	key := columns
 	if s != nil {
-		living := m.free(t, "m2msafe_living")
-		key = append(slices.Clone(columns), living)
-		add = append(add, "ADD COLUMN "+m.quote(living)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+livingOf(m, s)+" THEN 1 END) VIRTUAL")
-		drop = append(drop, "DROP COLUMN "+m.quote(living))
+		flag := m.free(t, "m2msafe_living")
+		key = append(slices.Clone(columns), flag)
+		add = append(add, "ADD COLUMN "+m.quote(flag)+" TINYINT GENERATED ALWAYS AS (CASE WHEN "+living(m, "", s)+" THEN 1 END) VIRTUAL")
+		drop = append(drop, "DROP COLUMN "+m.quote(flag))
 		why = "the key of the living rows: the new column is 1 in them and NULL in deleted ones, which no key keeps apart; writers wait while the table is written anew"
 	}
 	take, give := m.implied(t, columns)

@@ -130,7 +130,7 @@ func (p postgres) unique(m *maker, t *table, columns []string, s *soft) change {
 	}
 	where := ""
 	if s != nil {
-		where = " WHERE " + livingOf(p, s)
+		where = " WHERE " + living(p, "", s)
 	}
 	c, _ := p.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing"+building(t)+". If a pair is stored twice meanwhile it fails, and leaves an invalid index: audit again, and the fix begins with what is left")
 	return c

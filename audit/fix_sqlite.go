@@ -51,7 +51,7 @@ func affinity(typ string) string {
 func (q *sqlite) unique(m *maker, t *table, columns []string, s *soft) change {
 	where := ""
 	if s != nil {
-		where = " WHERE " + livingOf(q, s)
+		where = " WHERE " + living(q, "", s)
 	}
 	return q.create(m, t, "UNIQUE INDEX", "uq", columns, where, "the key that was missing; if a pair was stored twice meanwhile it fails: audit again")
 }

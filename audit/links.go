@@ -88,8 +88,8 @@ func (t *table) polymorphic(stem []string) bool {
 	})
 }
 
-// others are words for a row of the same table.
-var others = []string{"friend", "follower", "followee", "following", "followed", "buddy", "peer", "parent", "child", "related", "sibling", "other",
+// peers are words for a row of the same table.
+var peers = []string{"friend", "follower", "followee", "following", "followed", "buddy", "peer", "parent", "child", "related", "sibling", "other",
 	"mentor", "mentee", "blocked", "blocker", "ancestor", "descendant", "predecessor", "successor", "prerequisite", "dependency", "dependent",
 	"spouse", "colleague", "neighbor", "neighbour", "similar", "linked"}
 
@@ -98,7 +98,7 @@ func sameKind(a, b string) bool { return a == b || size(a) > 0 && size(b) > 0 }
 
 func likeOther(stem []string) bool {
 	last := stem[len(stem)-1:]
-	return slices.ContainsFunc(others, func(o string) bool { return sameWords(last, []string{o}) })
+	return slices.ContainsFunc(peers, func(o string) bool { return sameWords(last, []string{o}) })
 }
 
 // soleKey is the column of a table that one column can refer to: its primary key, or

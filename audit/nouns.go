@@ -84,7 +84,7 @@ func stem(column string) []string {
 var sides = []string{"from", "to", "source", "target", "parent", "child", "left", "right", "src", "dst", "first", "second"}
 
 // linking are words in the names of join tables that stand for nothing else.
-var linking = []string{"to", "has", "x", "and", "2", "rel", "link", "links", "map", "mapping", "mappings", "join", "xref", "assoc", "through"}
+var linking = []string{"to", "on", "has", "x", "and", "2", "rel", "link", "links", "map", "mapping", "mappings", "join", "xref", "assoc", "through"}
 
 // linkNouns are nouns for a pair.
 var linkNouns = []string{"membership", "member", "link", "mapping", "association", "relation", "relationship", "tagging", "like", "follow",

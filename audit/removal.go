@@ -19,8 +19,8 @@ type removal struct {
 	mixed bool // the condition compares columns of different types
 	// secured says that policies can hide rows, of the table or of an end.
 	secured bool
-	// hung are foreign keys by which rows of other tables would go with the removed ones:
-	// a row that has such stays, and of a pair before others.
+	// hung are what refers to the table: a row that one refers to stays, and of a pair
+	// before others.
 	hung []*referrer
 	// ends are the tables that the condition looks into.
 	ends []*table
@@ -66,10 +66,10 @@ func (a *audit) undecided(j *join) string {
 		return j.soft.unknown()
 	}
 	if columns, _ := j.differences(); columns != nil {
-		return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say.", quoted(columns))
+		return fmt.Sprintf("By %s rows of one pair may be a history, or stand for one thing each: which of them have to go only you can say. Delete those, and audit again.", quoted(columns))
 	}
 	if !j.sure {
-		return "By its name the table may hold events, of which a pair has several: then this is no fault. Whether it does only you can say."
+		return "By its name the table may hold events, of which a pair has several: then this is no fault. If it holds links, have it audited by its name (--table, Options.Tables)."
 	}
 	if column := a.coarse(j); column != "" {
 		return fmt.Sprintf("%s is compared by another collation than the key that it refers to, so rows that it takes for one pair may be of two: first give it the key's, then audit again.", column)
@@ -139,7 +139,7 @@ func (a *audit) removeDuplicates(j *join) change {
 	return a.remove(j, removal{pair: j.pair, alike: j.t.others(j.pair, j.soft), soft: j.soft, why: "keeps " + a.kept(j)})
 }
 
-// hangs is the condition that rows of other tables would go with a row, "" if none could.
+// hangs is the condition that a row of another table refers to a row, "" if none could.
 func (r removal) hangs(w writer, alias string) string {
 	parts := make([]string, len(r.hung))
 	for i, f := range r.hung {
@@ -294,5 +294,5 @@ func (r removal) extra(w writer, t *table, row []string) string {
 	}
 	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
 		", row_number() OVER (PARTITION BY " + strings.Join(same, ", ") + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +
-		w.table(t) + " AS i WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(livingOf(w, r.soft)) + ") AS d WHERE m2msafe_n > 1"
+		w.table(t) + " AS i WHERE NOT (" + orNull(w, "", r.pair) + ")" + and(living(w, "", r.soft)) + ") AS d WHERE m2msafe_n > 1"
 }

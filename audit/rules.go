@@ -12,6 +12,7 @@ import (
 type found struct {
 	Finding
 	mend func() change
+	does string // what the fix does, for the story if there is one
 	t    *table
 }
 
@@ -50,6 +51,9 @@ func (a *audit) add(all []found, relation string) {
 			f.t.planned.indexed = indexed // what is not done others can't count on
 			copy(f.t.columns, columns)
 		} else {
+			if c.fix != nil {
+				f.Story += f.does
+			}
 			f.Fix, f.Undo = c.fix, c.undo
 		}
 		a.report.Findings = append(a.report.Findings, f.Finding)
@@ -81,7 +85,7 @@ func number(n int64) string {
 	return text
 }
 
-// other is what an end is called: its table's name, or its columns.
+// name is what an end is called: its table's name, or its columns.
 func (l link) name() string {
 	switch {
 	case l.to != nil:

@@ -21,9 +21,7 @@ func (a *audit) duplicates(j *join) []found {
 	if columns, pairs := j.differences(); pairs > 0 {
 		f.Story += fmt.Sprintf(" Rows of %s differ in %s.", counted(pairs, "pair", "pairs"), quoted(columns))
 	}
-	if a.undecided(j) == "" {
-		f.Story += " The fix keeps " + a.kept(j) + " with what it says, and puts the others into a table of their own." + a.hungOn(j)
-	}
+	f.does = " The fix keeps " + a.kept(j) + ", and puts the others into a table of their own." + a.hungOn(j)
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}
 }
@@ -81,16 +79,18 @@ func (a *audit) uniqueKey(j *join) []found {
 		f.Story += " The index " + k.invalid[0].name + " is invalid, left behind by a CREATE INDEX CONCURRENTLY that failed or still runs, and keeps nothing apart."
 	}
 	if k.faulty != nil && k.faulty.primary && j.keyToCome() {
-		f.Story += noPrimaryKey
+		f.does += noPrimaryKey
 	}
 	if columns := j.merged(); len(columns) > 0 {
-		f.Story += fmt.Sprintf(" After the fix rows of one pair that differ in %s can't stand beside each other any more: if they are meant to, leave it.", quoted(columns))
+		f.does += fmt.Sprintf(" After the fix rows of one pair that differ in %s can't stand beside each other any more: if they are meant to, leave it.", quoted(columns))
 	}
 	if !j.facts.counted && k.fault != DeferrableUniqueKey && k.fault != NullableUniqueKey {
-		f.Story += " Whether pairs are stored twice was not counted; the fix looks for rows that are the same first, and fails where others are left."
+		f.Story += " Whether pairs are stored twice was not counted."
+		f.does += " The fix looks for rows that are the same first, and fails where others are left."
 	}
 	if !j.sure && k.several == "" && j.facts.twice == 0 {
-		f.Story += " By its name the table may hold events, of which a pair has several: then this is no fault, and a fix is to be left."
+		f.Story += " By its name the table may hold events, of which a pair has several: then this is no fault."
+		f.does += " Leave the fix then."
 	}
 	if nulls := j.facts.nulls; nulls > 0 && f.Rule != NullableUniqueKey {
 		f.Story += fmt.Sprintf(" NULL stands in the pair of %s, which a unique key lets stand beside each other.", counted(nulls, "row", "rows"))
@@ -136,8 +136,8 @@ func (a *audit) faulty(j *join) found {
 			f.Story = fmt.Sprintf("%s takes two pairs for one that only begin alike: the second is refused, or, by ON DUPLICATE KEY, silently not there.", x.name)
 			break
 		}
-		f.Story = fmt.Sprintf("%s keeps equal pairs apart, but ON CONFLICT (%s) does not find it and fails, and where an expression is NULL it keeps nothing apart. "+
-			"The fix adds a key on the columns themselves. The one on expressions stays: it may say more than that.", x.name, quoted(j.pair))
+		f.Story = fmt.Sprintf("%s keeps equal pairs apart, but ON CONFLICT (%s) does not find it and fails, and where an expression is NULL it keeps nothing apart.", x.name, quoted(j.pair))
+		f.does = " The fix adds a key on the columns themselves. The one on expressions stays: it may say more than that."
 	}
 	return f
 }
@@ -156,7 +156,7 @@ func (a *audit) nullable(j *join) found {
 	}
 	f.Rows, f.Estimated = j.facts.nulls, false
 	if j.facts.nulls > 0 {
-		f.Story += fmt.Sprintf(" There %s.", counted(j.facts.nulls, "is such a row", "are such rows"))
+		f.Story += fmt.Sprintf(" %s stored.", counted(j.facts.nulls, "such row is", "such rows are"))
 	} else {
 		f.Story += " There is no such row yet. If NULL is to mean something to the app, leave it."
 	}
@@ -193,13 +193,13 @@ func (a *audit) refuseNull(j *join) change {
 	return c
 }
 
-// undeferred says that the key which is there will do once it is checked at once; notNull,
-// that it will once its columns are NOT NULL.
+// undeferred says that the key which is there will do once it is checked at once.
 func (j *join) undeferred() bool {
 	k := &j.keys
 	return k.fault == DeferrableUniqueKey && j.soft == nil && len(k.faulty.columns) == len(j.pair)
 }
 
+// notNull says that it will once its columns are NOT NULL.
 func (j *join) notNull() bool {
 	k := &j.keys
 	return k.fault == NullableUniqueKey && (j.soft == nil || len(k.faulty.columns) > len(j.pair) || k.faulty.where != "")
@@ -221,7 +221,7 @@ func (a *audit) mendKey(j *join) change {
 	case j.soft != nil && j.soft.unclear:
 		return cannot(j.soft.unknown())
 	case !j.sure && j.facts.counted && j.rows == 0:
-		return cannot("No row tells yet which it is.")
+		return cannot("No row tells yet which it is: if it holds links, have it audited by its name (--table, Options.Tables).")
 	}
 	var c change
 	if j.notNull() {

@@ -1,23 +1,28 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 )
 
 // dangling: rows that point at nothing.
 func (a *audit) dangling(j *join) []found {
-	var columns, parts, guessed []string
-	why := ""
+	var columns, parts, guessed, doubts []string
+	var sure [2]bool
 	for i, e := range j.ends {
-		why = cmp.Or(why, j.doubt(i))
-		if n := j.facts.dangling[i]; n > 0 {
-			columns = append(columns, minus(e.columns, columns)...)
-			parts = append(parts, counted(n, "row points", "rows point")+" at no row of "+e.name())
-			if !j.declared(i) {
-				guessed = append(guessed, fmt.Sprintf("That %s refers to %s of %s is told by its name.", quoted(e.columns), quoted(e.references), e.name()))
-			}
+		n := j.facts.dangling[i]
+		if n == 0 {
+			continue
+		}
+		columns = append(columns, minus(e.columns, columns)...)
+		parts = append(parts, counted(n, "row points", "rows point")+" at no row of "+e.name())
+		if !j.declared(i) {
+			guessed = append(guessed, fmt.Sprintf("That %s refers to %s of %s is told by its name.", quoted(e.columns), quoted(e.references), e.name()))
+		}
+		if doubt := j.doubt(i); doubt != "" {
+			doubts = append(doubts, doubt)
+		} else {
+			sure[i] = true
 		}
 	}
 	if j.facts.astray == 0 {
@@ -30,13 +35,17 @@ func (a *audit) dangling(j *join) []found {
 	if guessed != nil {
 		f.Story += " " + strings.Join(guessed, " ") + " If something else is meant, nothing is wrong."
 	}
-	if why != "" {
+	if !sure[0] && !sure[1] {
 		f.Severity = Warning
-		f.mend = func() change { return cannot(why) }
+		f.mend = func() change { return cannot(strings.Join(doubts, " ")) }
 		return []found{f}
 	}
-	f.Story += " The fix puts them into a table of their own." + a.hungOn(j)
-	f.mend = func() change { return a.removeDangling(j, j.facts.dangling[0] > 0, j.facts.dangling[1] > 0) }
+	f.does = " The fix puts them into a table of their own." + a.hungOn(j)
+	if doubts != nil { // at the other end
+		f.does = " The fix puts those of the other end into a table of their own." + a.hungOn(j)
+		f.Story += " " + strings.Join(doubts, " ")
+	}
+	f.mend = func() change { return a.removeDangling(j, sure[0], sure[1]) }
 	return []found{f}
 }
 
@@ -81,11 +90,11 @@ func (a *audit) foreignKeys(j *join) []found {
 			f.Story = fmt.Sprintf("A row of %s can be deleted under its links, also in the moment in which another request makes one, and a link can be made to a row that was never there.", e.name())
 		}
 		if !j.facts.points[i] {
-			f.Story += " Whether rows point at nothing was not counted"
+			f.Story += " Whether rows point at nothing was not counted."
 			if j.declared(i) {
-				f.Story += "; the fix looks for them first."
+				f.does = " The fix looks for them first."
 			} else {
-				f.Story += ". If some do, the fix fails."
+				f.does = " If some do, the fix fails."
 			}
 		}
 		f.mend = func() change { return a.bind(j, i) }
@@ -118,13 +127,13 @@ func (j *join) doubt(i int) string {
 	case j.facts.dangling[i] == 0, j.ends[i].foreign != nil:
 		return ""
 	case j.facts.signs[i] > 0:
-		return fmt.Sprintf("In %s of them stands 0, an empty text or the like, which may stand for something: no row is removed.", number(j.facts.signs[i]))
+		return fmt.Sprintf("In %s of those by %s stands 0, an empty text or the like, which may stand for something: none of them is removed. If it does not, delete or correct them, and audit again.", number(j.facts.signs[i]), quoted(j.ends[i].columns))
 	case j.declared(i):
 		return ""
 	case 2*j.facts.dangling[i] > j.facts.filled[i]:
-		return "Since that is true of most rows, it may well be so, and no row is removed."
+		return "Since " + quoted(j.ends[i].columns) + " does so in most rows, it may well be so, and none of them is removed: delete or correct them, or have the models of the app audited (m2msafe.Audit), by which it is known."
 	case !j.exact(i):
-		return "Since nothing else tells, no row is removed."
+		return "Nothing else tells to what " + quoted(j.ends[i].columns) + " refers, so no row is removed because of it: delete or correct those that are wrong, or have the models of the app audited (m2msafe.Audit), by which it is known."
 	}
 	return ""
 }
@@ -137,12 +146,12 @@ func (a *audit) bind(j *join, i int) change {
 		c = a.removeDangling(j, i == 0, i == 1)
 	}
 	switch {
-	case j.facts.dangling[i] > 0 && (j.doubt(0) != "" || j.doubt(1) != "" || a.needed(j) != ""):
+	case j.facts.dangling[i] > 0 && (j.doubt(i) != "" || a.needed(j) != ""):
 		return cannot("There can't be one as long as links point at nothing.")
 	case e.foreign != nil:
 		return c.then(a.engine.validate(a.maker, j.t, e.foreign))
 	case !j.declared(i) && !j.exact(i):
-		return cannot(fmt.Sprintf("That %s refers to %s of %s is told by its name alone: if it does, the foreign key is to be made by hand.", quoted(e.columns), quoted(e.references), e.name()))
+		return cannot(fmt.Sprintf("That %s refers to %s of %s is told by its name alone: if it does, make the foreign key by hand, or have the models of the app audited (m2msafe.Audit), by which it is known.", quoted(e.columns), quoted(e.references), e.name()))
 	case j.t.foreignless != "":
 		return cannot(j.t.foreignless)
 	case e.to.heirs:

@@ -2,8 +2,6 @@ package audit
 
 import (
 	"fmt"
-
-	"github.com/m2msafe/m2msafe/internal/catalog"
 )
 
 // noPrimaryKey is told of a fix that puts another key in the place of a primary one.
@@ -29,10 +27,10 @@ func (a *audit) softKey(j *join) []found {
 		f.Story += "m2msafe brings the deleted row back; with it only other writers lose links."
 	}
 	if x.primary {
-		f.Story += noPrimaryKey
+		f.does += noPrimaryKey
 	}
 	if _, is := a.engine.(*mysql); !is {
-		f.Story += fmt.Sprintf(" After the fix an ON CONFLICT (%s) has to repeat the new key's WHERE, and fails without it: change those of the app first.", quoted(j.pair))
+		f.does += fmt.Sprintf(" After the fix an ON CONFLICT (%s) has to repeat the new key's WHERE, and fails without it: change those of the app first.", quoted(j.pair))
 	}
 	if note := a.engine.soften(); note != "" {
 		f.Story += " " + note
@@ -51,36 +49,4 @@ func (a *audit) softKey(j *join) []found {
 		return c.then(a.engine.drop(a.maker, j.t, x))
 	}
 	return []found{f}
-}
-
-// reverse: an end whose columns no index begins with.
-func (a *audit) reverse(j *join) []found {
-	var all []found
-	for i, e := range j.ends {
-		if j.t.led(e.columns) || j.keys.living != nil && j.keys.living.leads(e.columns) {
-			continue
-		}
-		if j.keyToCome() && catalog.SameColumns(a.leading(j)[:len(e.columns)], e.columns) {
-			continue // the key that is missing will
-		}
-		f := j.finding(NoReverseIndex, Note, e.columns)
-		f.Title = "No index begins with " + quoted(e.columns)
-		f.Story = fmt.Sprintf("Finding the links of one row of %s reads the whole table, and so does the database each time that such a row is deleted or its key changes. "+
-			"From %s the links are found by an index.", e.name(), j.ends[1-i].name())
-		f.mend = func() change {
-			add := a.addIndex(j.t, e.columns)
-			if add.fix == nil {
-				return cannot("A fix above makes one that does.")
-			}
-			var c change
-			for _, x := range j.t.indexes { // it costs each write, and helps no one
-				if x.invalid && !x.unique && x.where == "" && begin(x.columns, e.columns) {
-					c = c.then(a.engine.drop(a.maker, j.t, x))
-				}
-			}
-			return c.then(add)
-		}
-		all = append(all, f)
-	}
-	return all
 }

@@ -34,6 +34,11 @@ func Run(t testing.TB, db *sql.DB, kind string, o audit.Options) *audit.Report {
 	t.Helper()
 	report, err := audit.Run(t.Context(), db, kind, o)
 	require.NoError(t, err)
+	for _, f := range report.Findings {
+		if len(f.Fix) == 0 { // there is none to speak of
+			require.NotRegexp(t, "(The|After the) fix ", f.Story, f.Rule)
+		}
+	}
 	return report
 }
 

@@ -61,11 +61,16 @@ var carefulKeys = []careful{
 			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (0, 2)"},
 		want: []string{"dangling-links user_id", "no-foreign-key user_id", "no-foreign-key group_id"}, says: "stands 0, an empty text or the like", fits: "INSERT INTO user_groups VALUES (0, 3)",
 	}, {
+		name: "a value that stands for all, by models",
+		made: []string{"CREATE TABLE user_groups (" + bare + ", PRIMARY KEY (user_id, group_id))", back,
+			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (0, 2)"},
+		opts: known, want: []string{"dangling-links user_id", "no-foreign-key user_id", "no-foreign-key group_id"}, says: "stands 0, an empty text or the like", fits: "INSERT INTO user_groups VALUES (0, 3)",
+	}, {
 		name: "a name that is almost the table's",
 		ends: []string{"CREATE TABLE shop_users (id integer PRIMARY KEY)", "CREATE TABLE groups (id integer PRIMARY KEY)", "INSERT INTO shop_users VALUES (1), (2), (3)", "INSERT INTO groups VALUES (1), (2)"},
 		made: []string{"CREATE TABLE user_groups (user_id integer NOT NULL, " + group + ", PRIMARY KEY (user_id, group_id))", back,
 			"INSERT INTO user_groups VALUES (1, 1), (2, 1), (3, 1), (77, 2)"},
-		want: []string{"dangling-links user_id", "no-foreign-key user_id"}, says: "Since nothing else tells, no row is removed", fits: "INSERT INTO user_groups VALUES (78, 2)",
+		want: []string{"dangling-links user_id", "no-foreign-key user_id"}, says: "Nothing else tells to what user_id refers", fits: "INSERT INTO user_groups VALUES (78, 2)",
 	}, {
 		name: "a key that NULL in living rows goes past",
 		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", deleted_at integer NULL, dead integer GENERATED ALWAYS AS (CASE WHEN deleted_at IS NULL THEN NULL ELSE 1 END) STORED, note varchar(9), UNIQUE (user_id, group_id, dead))", back,

@@ -67,8 +67,8 @@ var ruleTexts = []ruleText{
 		audit.DanglingLinks, audit.Error,
 		"Links point at nothing.",
 		"Joins do not show them, counts do, and the next row with that key has links that nobody gave it.",
-		"Moves them into a table of their own, but for those that rows of other tables refer to. Where the end is told by its name alone none is moved if most rows point at nothing, or one has 0, an empty text or the like there, or that name leaves something open.",
-		"warning where the end is told by its name alone and no row is moved",
+		"Moves them into a table of their own, but for those that rows of other tables refer to. Where the end has no foreign key none is moved if one has 0, an empty text or the like there; nor, where a name alone tells of the end, if most rows point at nothing or that name leaves something open.",
+		"warning where none is moved",
 	},
 	{
 		audit.SoftDeleteFullKey, audit.Warning,
