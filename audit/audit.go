@@ -144,6 +144,7 @@ type audit struct {
 	nouns     *nouns
 	known     []*join // from models
 	referring map[*table][]*referrer
+	mentioned map[string][]mention
 	referred  bool // what refers to tables from elsewhere was asked for
 	done      int  // tables and lookups
 	all       int

@@ -36,6 +36,12 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
 		return err
 	}
+	for _, x := range j.t.indexes {
+		if others := j.t.splits(x, j.ends[0], j.ends[1], j.pair, j.soft); others != nil && j.keys.several == "" && !j.keys.sound() {
+			j.keys.several = fmt.Sprintf("By %s one end comes with several %s, so a pair may be meant to be stored with several: then this is no fault. "+
+				"Whether it is, and which rows would have to go, only you can say.", x.name, quoted(others))
+		}
+	}
 	if j.keys.several == "" {
 		j.keys.several = j.partial()
 	}
@@ -141,7 +147,7 @@ func (a *audit) askDead(ctx context.Context, j *join) error {
 }
 
 // signs are values that stand for no key.
-const signs = " IN ('0', '-1', '', '00000000-0000-0000-0000-000000000000')"
+const signs = " IN ('0', '-1', '', '00000000-0000-0000-0000-000000000000', '00000000000000000000000000000000', '*', '-', 'all', 'any', 'none', 'null', 'default', 'public', 'everyone', 'anonymous', 'system')"
 
 // askEnds asks for rows that point at nothing.
 func (a *audit) askEnds(ctx context.Context, j *join) error {
@@ -161,7 +167,10 @@ func (a *audit) askEnds(ctx context.Context, j *join) error {
 		}
 		sign := make([]string, len(e.columns))
 		for n, c := range e.columns {
-			sign[n] = w.text(dotted(w, "j", c)) + signs
+			if sign[n] = "1 = 0"; !isText(j.t.column(c).typ) && j.t.column(c).typ != "uuid" && size(j.t.column(c).typ) == 0 && j.t.column(c).typ != "" {
+				continue
+			}
+			sign[n] = w.text(dotted(w, "j", c), j.t.column(c)) + signs
 		}
 		err := a.numbers(ctx, from+"("+dangles(w, j.t, e)+") AND ("+strings.Join(sign, " OR ")+")", &j.facts.signs[i])
 		if err == nil {
@@ -187,7 +196,7 @@ func (a *audit) askDifferences(ctx context.Context, j *join) error {
 	w := a.engine
 	var selected, sums []string
 	for i, c := range j.t.others(j.pair, j.soft) {
-		name, number := w.text(dotted(w, "j", c)), fmt.Sprint(i)
+		name, number := w.text(dotted(w, "j", c), j.t.column(c)), fmt.Sprint(i)
 		selected = append(selected, "CASE WHEN min("+name+") <> max("+name+") OR count("+name+") NOT IN (0, count(*)) THEN 1 ELSE 0 END AS m2msafe_"+number)
 		sums = append(sums, "coalesce(sum(m2msafe_"+number+"), 0)")
 		j.facts.differ = append(j.facts.differ, difference{column: c})

@@ -20,7 +20,7 @@ type writer interface {
 	// their types.
 	compare(end, join string, of, with *column) string
 	// text is a column as what two of can be compared, whatever its type.
-	text(name string) string
+	text(name string, c *column) string
 	// lax says that rows can be older than a foreign key, or go past it.
 	lax() bool
 	// differ says what is different about a join column's type and its key's, "" if

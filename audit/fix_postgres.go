@@ -19,7 +19,14 @@ func (p postgres) table(t *table) string { return p.in(t, t.name) }
 func (postgres) limit() int              { return 63 }
 func (postgres) lax() bool               { return false }
 
-func (postgres) text(name string) string { return "CAST(" + name + " AS text)" }
+// text: how many digits a number has as a text is a setting, and by some collations
+// different texts are equal.
+func (postgres) text(name string, c *column) string {
+	if c.typ == "real" || c.typ == "double precision" {
+		return "CAST(" + name + " AS double precision)"
+	}
+	return "CAST(" + name + ` AS text) COLLATE "C"`
+}
 
 func (postgres) referrers(context.Context, *session, *database) error { return nil }
 
@@ -176,7 +183,7 @@ func (p postgres) foreign(m *maker, t *table, e link, action string) change {
 	}
 	return change{
 		fix: []Statement{
-			p.alter(t, constraint+" NOT VALID", "holds for new rows, for a moment's lock"+deletes(action)),
+			p.block("LOCK TABLE "+p.table(e.to)+" IN SHARE ROW EXCLUSIVE MODE; "+p.alter(t, constraint+" NOT VALID", "").SQL, "holds for new rows, for a moment's lock; what is referred to is locked first, as apps do that write it first"+deletes(action)),
 			p.alter(t, "VALIDATE CONSTRAINT "+name, validates),
 		},
 		undo: undo,

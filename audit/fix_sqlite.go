@@ -16,7 +16,8 @@ func (*sqlite) lives(name string, c column) string { return c.lives(name) }
 // lax: each connection says for itself whether it wants foreign keys enforced.
 func (*sqlite) lax() bool { return true }
 
-func (*sqlite) text(name string) string { return name }
+// text: by some collations different texts are equal.
+func (*sqlite) text(name string, _ *column) string { return name + " COLLATE BINARY" }
 
 func (*sqlite) compare(a, b string, _, _ *column) string { return a + " = " + b }
 

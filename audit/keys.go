@@ -122,6 +122,16 @@ func (t *table) separates(x *index, pair []string, s *soft) []string {
 	return others
 }
 
+// splits says by what else a unique key has one end with it, and not the other, so that a
+// pair may come again as long as that differs; nil if it does not.
+func (t *table) splits(x *index, a, b link, pair []string, s *soft) []string {
+	others := slices.DeleteFunc(minus(minus(x.columns, pair), s.columns()), func(c string) bool { return c == "" || isID(t, *t.column(c)) })
+	if !x.unique || x.invalid || len(others) == 0 || contains(x.columns, pair) || !contains(x.columns, a.columns) && !contains(x.columns, b.columns) {
+		return nil
+	}
+	return others
+}
+
 // nullSays says that by a key NULL is a value of the pair's: "" if it does not.
 func (t *table) nullSays(x *index, uses, pair []string) string {
 	columns := slices.DeleteFunc(t.nullables(pair), func(c string) bool { return !slices.Contains(uses, c) })

@@ -79,12 +79,28 @@ func (n *nouns) allLinks(t *table) []link {
 	return all
 }
 
+// kinds are words for what tells to which table a reference goes.
+var kinds = []string{"type", "class", "kind", "table", "model", "entity"}
+
 // polymorphic says whether a column beside tells to which table a reference goes, by its stem.
-func (t *table) polymorphic(stem []string) bool {
+func (t *table) polymorphic(stem []string) bool { return t.typeOf(stem) != "" }
+
+// typeOf is that column, "" if there is none.
+func (t *table) typeOf(stem []string) string {
+	for _, c := range t.columns {
+		if all := words(c.name); len(all) == len(stem)+1 && sameWords(all[:len(stem)], stem) && slices.Contains(kinds, all[len(stem)]) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// tells says whether a column beside the pair may tell to which table a reference goes:
+// type, source, content_type_id.
+func (t *table) tells(pair []string) bool {
 	return slices.ContainsFunc(t.columns, func(c column) bool {
 		all := words(c.name)
-		last := all[max(0, len(all)-1):]
-		return sameWords(all[:len(all)-len(last)], stem) && slices.Contains([]string{"type", "class", "kind", "table", "model"}, strings.Join(last, ""))
+		return !slices.Contains(pair, c.name) && slices.ContainsFunc(all, func(w string) bool { return slices.Contains(kinds, w) || w == "source" })
 	})
 }
 

@@ -66,6 +66,9 @@ func fit(t *table, a, b link, links []link) int {
 	}) {
 		return unfit // a row of that end has one row here, as a person is one employee
 	}
+	if slices.ContainsFunc(t.indexes, func(x *index) bool { return t.splits(x, a, b, pair, soft) != nil }) {
+		return unfit
+	}
 	for _, x := range t.indexes { // a pair with something else is what the table is for
 		if slices.ContainsFunc(t.separates(x, pair, soft), func(c string) bool { return !isTime(strings.Join(words(c), "_")) || t.refers(c) }) {
 			return unfit
@@ -112,13 +115,19 @@ func hasLinkNoun(t *table) bool {
 func isForPairs(t *table, ends [2]link) bool {
 	a, b := ends[0], ends[1]
 	pair := pairOf(a.columns, b.columns)
+	if slices.ContainsFunc(t.columns, func(c column) bool {
+		return slices.Contains([]string{"action", "event", "activity", "verb", "operation", "quantity"}, strings.ToLower(c.name))
+	}) {
+		return false
+	}
 	return isPrisma(t) || hasLinkNoun(t) || named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) ||
 		slices.ContainsFunc(t.indexes, func(x *index) bool { return x.unique && contains(append(slices.Clone(x.columns), x.uses...), pair) })
 }
 
 // isCopy says whether a table is called after what is kept of another.
 func isCopy(name []string) bool {
-	copies := []string{"backup", "backups", "bak", "bkp", "old", "copy", "tmp", "temp", "archive", "archived", "archives", "history", "log", "logs", "audit", "orig", "original"}
+	copies := []string{"backup", "backups", "bak", "bkp", "old", "copy", "tmp", "temp", "archive", "archived", "archives", "history", "log", "logs", "audit", "orig", "original",
+		"prev", "previous", "staging", "stage", "pending", "draft", "drafts", "import", "imports", "imported", "export", "exports", "snapshot", "snapshots", "legacy", "raw", "shadow", "removed", "deleted"}
 	for len(name) > 1 && strings.Trim(name[len(name)-1], "0123456789") == "" {
 		if len(name[len(name)-1]) >= len("240131") {
 			return true // by its date

@@ -54,6 +54,9 @@ func (a *audit) needed(j *join) string {
 			return fmt.Sprintf("Rows of %s refer to this table's ON DELETE %s, so they would be lost or changed with the rows that are removed: say first to which row they belong.", f.name, f.onDelete)
 		}
 	}
+	if column := a.listed(j.t); column != "" {
+		return column + " may have keys of its rows in a list, which the fix can't look through: say first to which rows they belong."
+	}
 	return a.database.unseen
 }
 
@@ -79,15 +82,16 @@ func (a *audit) undecided(j *join) string {
 
 // coarse is a column of the pair to which two keys of its end may be one; "" if there is none.
 func (a *audit) coarse(j *join) string {
-	if _, is := a.engine.(postgres); is { // there equal is equal, but for collations that say otherwise
-		return ""
-	}
+	_, is := a.engine.(postgres)
 	for _, e := range j.ends {
 		for i, name := range e.columns {
 			if e.to == nil || i >= len(e.references) {
 				continue
 			}
 			c, key := j.t.column(name), e.to.column(e.references[i])
+			if is && (key == nil || !c.loose) { // there equal is equal, but for collations that say otherwise
+				continue
+			}
 			if key != nil && c.collation != "" && key.collation != "" && c.collation != key.collation {
 				return name
 			}
@@ -114,6 +118,9 @@ func (a *audit) remove(j *join, r removal) change {
 		if f.table != nil {
 			r.hung = append(r.hung, f)
 			r.secured = r.secured || f.table.secured // and ON DELETE goes past their policies
+			if !f.bound {                            // nothing else keeps one from coming
+				r.ends = append(r.ends, f.table)
+			}
 		} else {
 			r.why += ", and fails where a row of " + f.name + " refers to one"
 		}
@@ -137,19 +144,6 @@ func (a *audit) removeDuplicates(j *join) change {
 		return cannot(why)
 	}
 	return a.remove(j, removal{pair: j.pair, alike: j.t.others(j.pair, j.soft), soft: j.soft, why: "keeps " + a.kept(j)})
-}
-
-// hangs is the condition that a row of another table refers to a row, "" if none could.
-func (r removal) hangs(w writer, alias string) string {
-	parts := make([]string, len(r.hung))
-	for i, f := range r.hung {
-		same := make([]string, len(f.columns))
-		for n, c := range f.columns {
-			same[n] = w.compare(alias+"."+w.quote(f.references[n]), "h."+w.quote(c), f.of.column(f.references[n]), f.table.column(c))
-		}
-		parts[i] = "EXISTS (SELECT 1 FROM " + w.table(f.table) + " AS h WHERE " + strings.Join(same, " AND ") + ")"
-	}
-	return strings.Join(parts, " OR ")
 }
 
 // stays is that of a row "j" which is one of a pair's, with AND and NOT in front.
@@ -183,51 +177,6 @@ func (a *audit) hungOn(j *join) string {
 // either is one of several names.
 func either(names []string) string { return strings.Join(names, " or ") }
 
-// referrer is what refers to a table, whether by a foreign key or a name: the columns and
-// the table are those that do, and that is nil for one that was not read.
-type referrer struct {
-	foreignKey
-	of *table
-}
-
-// referrers are all that refer to a table. Whose they are is found out once, for all.
-func (a *audit) referrers(t *table) []*referrer {
-	if a.referring == nil {
-		a.referring = map[*table][]*referrer{}
-		for _, from := range a.database.tables {
-			for _, f := range from.strangers {
-				a.refer(&referrer{foreignKey{name: f.name, onDelete: f.onDelete}, from})
-			}
-			if strings.HasPrefix(from.name, removedPrefix) {
-				continue
-			}
-			for _, f := range from.foreign { // those to a row of the same table too
-				a.refer(&referrer{foreignKey{name: from.full(), table: from, columns: f.columns, references: f.references}, f.table})
-			}
-			for _, l := range a.nouns.links(from) {
-				if !l.guessed {
-					a.refer(&referrer{foreignKey{name: from.full(), table: from, columns: l.columns, references: l.references}, l.to})
-				}
-			}
-		}
-		for _, j := range a.known { // by models
-			for _, e := range j.ends {
-				a.refer(&referrer{foreignKey{name: j.t.full(), table: j.t, columns: e.columns, references: e.references}, e.to})
-			}
-		}
-	}
-	return a.referring[t]
-}
-
-// refer adds one that refers to a table, unless it is known.
-func (a *audit) refer(r *referrer) {
-	if r.of != nil && len(r.columns) == len(r.references) && !slices.ContainsFunc(a.referring[r.of], func(o *referrer) bool {
-		return r.table != nil && o.table == r.table && slices.Equal(o.columns, r.columns)
-	}) {
-		a.referring[r.of] = append(a.referring[r.of], r)
-	}
-}
-
 // birth are columns that say when a row was made.
 var birth = []string{"created_at", "created_on", "created_time", "create_time", "inserted_at", "created", "date_created", "created_date"}
 
@@ -241,7 +190,7 @@ func (t *table) keepsBooks(c column) bool {
 	all := words(c.name)
 	name := strings.Join(all, "_")
 	return isID(t, c) && len(all) > 0 && slices.Contains([]string{"id", "uuid", "guid", "ulid", "uid", "oid", "pk"}, all[len(all)-1]) ||
-		(slices.Contains(birth, name) || slices.Contains(books, name)) && !isBoolean(c.typ) || strings.HasPrefix(name, "m2msafe_")
+		(slices.Contains(birth, name) || slices.Contains(books, name)) && (isMoment(c.typ) || size(c.typ) > 0 || !isBoolean(c.typ) && len(all) > 1) || strings.HasPrefix(name, "m2msafe_")
 }
 
 // born is the table's column that does, "" if it has none.
@@ -290,7 +239,7 @@ func (r removal) extra(w writer, t *table, row []string) string {
 	order = append(order, row...)
 	same := []string{names(w, "", r.pair)}
 	for _, c := range r.alike {
-		same = append(same, w.text(w.quote(c)))
+		same = append(same, w.text(w.quote(c), t.column(c)))
 	}
 	return "SELECT " + strings.Join(aliases, ", ") + " FROM (SELECT " + strings.Join(selected, ", ") +
 		", row_number() OVER (PARTITION BY " + strings.Join(same, ", ") + " ORDER BY " + strings.Join(order, ", ") + ") AS m2msafe_n FROM " +

@@ -169,8 +169,8 @@ func (m *mysql) still(t *table, r removal, kept string, row []string) string {
 	}
 	for i, name := range r.alike {
 		alias := fmt.Sprintf("m2msafe_%d", i+1)
-		selected = append(selected, m.text("s."+m.quote(name))+" AS "+alias)
-		match = append(match, "s."+alias+" <=> "+m.text("j."+m.quote(name)))
+		selected = append(selected, m.text("s."+m.quote(name), t.column(name))+" AS "+alias)
+		match = append(match, "s."+alias+" <=> "+m.text("j."+m.quote(name), t.column(name)))
 	}
 	return " JOIN (SELECT DISTINCT " + strings.Join(selected, ", ") + " FROM " + m.table(t) + " AS s LEFT JOIN " + kept + " AS g ON " + m.same("g", "s", row) +
 		" WHERE g." + m.quote(row[0]) + " IS NULL" + and(living(m, "s", r.soft)) + ") AS s ON " + strings.Join(match, " AND ") + r.stays(m)

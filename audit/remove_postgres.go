@@ -43,11 +43,15 @@ func (p postgres) remove(m *maker, t *table, r removal) change {
 		}
 		gone.Why += ", and so do those of " + quoted(ends) + ", so that nothing comes to be there"
 	}
+	made := []Statement{{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"}}
+	if t.published {
+		made[0].Why += "; if all tables are published, logical replication stops until the subscriber has this one too"
+	}
+	if t.secured {
+		made = append(made, Statement{SQL: "ALTER TABLE " + kept + " ENABLE ROW LEVEL SECURITY", Why: "for nobody to read but its owner, as policies are of the other table"})
+	}
 	c := change{
-		fix: append([]Statement{
-			{SQL: "CREATE TABLE " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "keeps the rows that are removed next"},
-			gone,
-		}, p.checked(t)...),
+		fix: slices.Concat(made, []Statement{gone}, p.checked(t)),
 		undo: slices.Concat([]Statement{
 			{SQL: "CREATE TABLE IF NOT EXISTS " + kept + " AS SELECT " + columns + " FROM " + p.table(t) + " WITH NO DATA", Why: "for the case that the fix did not come so far"},
 			{SQL: "INSERT INTO " + p.table(t) + " (" + columns + ")" + overriding + " SELECT " + columns + " FROM " + kept, Why: "puts the removed rows back"},

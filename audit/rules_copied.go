@@ -35,7 +35,12 @@ func (a *audit) copied(j *join) []found {
 		f.Title = "The unique key on " + quoted(c.key.columns) + " was copied from " + c.end.name()
 		f.Story = fmt.Sprintf("%s is unique in %s, where it tells rows apart. In the join table it allows one link for each, "+
 			"and the second is refused, or, by ON CONFLICT DO NOTHING, silently not there.", quoted(c.key.columns), c.end.name())
-		f.mend = func() change { return a.dropKey(j, c.key) }
+		f.mend = func() change {
+			if !j.modelled() {
+				return cannot("Whether it was, or says that each is linked once, only you can say, or the models of the app (m2msafe.Audit): then drop " + c.key.name + ".")
+			}
+			return a.dropKey(j, c.key)
+		}
 		all = append(all, f)
 	}
 	return all

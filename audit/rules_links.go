@@ -113,7 +113,7 @@ func (j *join) exact(i int) bool {
 	if isPrisma(j.t) {
 		return true
 	}
-	if e.to == nil || e.guessed || len(e.columns) != 1 || !named(j.t, namesOf(j.ends[0]), namesOf(j.ends[1]), false) {
+	if e.to == nil || e.guessed || len(e.columns) != 1 || j.t.tells(j.pair) || !named(j.t, namesOf(j.ends[0]), namesOf(j.ends[1]), false) {
 		return false
 	}
 	of, own := words(e.to.name), words(j.t.name)

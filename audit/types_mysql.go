@@ -31,7 +31,13 @@ func isLob(typ string) bool {
 	return strings.HasSuffix(base, "text") || strings.HasSuffix(base, "blob")
 }
 
-func (*mysql) text(name string) string { return "CAST(" + name + " AS BINARY)" }
+// text: a FLOAT has more digits than its text.
+func (*mysql) text(name string, c *column) string {
+	if strings.HasPrefix(strings.ToLower(c.typ), "float") {
+		name = "CAST(" + name + " AS DOUBLE)"
+	}
+	return "CAST(" + name + " AS BINARY)"
+}
 
 // isNumeric says whether the database compares a type by its value.
 func isNumeric(typ string) bool {

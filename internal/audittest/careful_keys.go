@@ -83,6 +83,39 @@ var carefulKeys = []careful{
 			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO payments VALUES (1, 1, 5), (2, 2, 7)"},
 		want: twice, says: "that a row of payments refers to", removes: true,
 	}, {
+		name: "rows that others refer to in a role",
+		made: []string{"CREATE TABLE memberships (id integer PRIMARY KEY, " + user + ", " + group + ")", "CREATE INDEX m ON memberships (group_id)",
+			"CREATE TABLE people (id integer PRIMARY KEY, primary_membership_id integer)",
+			"INSERT INTO memberships VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO people VALUES (1, 1), (2, 2)"},
+		want: twice, says: "that a row of people refers to", removes: true,
+	}, {
+		name: "rows that others refer to by their type",
+		made: []string{"CREATE TABLE memberships (id integer PRIMARY KEY, " + user + ", " + group + ")", "CREATE INDEX m ON memberships (group_id)",
+			"CREATE TABLE comments (id integer PRIMARY KEY, commentable_id integer, commentable_type varchar(50))",
+			"INSERT INTO memberships VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO comments VALUES (1, 1, 'Membership'), (2, 2, 'App/Models/Membership')"},
+		want: twice, says: "that a row of comments refers to", removes: true,
+	}, {
+		name: "rows that others list",
+		made: []string{"CREATE TABLE memberships (id integer PRIMARY KEY, " + user + ", " + group + ")", "CREATE INDEX m ON memberships (group_id)",
+			"CREATE TABLE teams (id integer PRIMARY KEY, membership_ids varchar(50))", "INSERT INTO memberships VALUES (1, 1, 1), (2, 1, 1)"},
+		want: twice, says: "teams.membership_ids may have keys of its rows in a list",
+	}, {
+		name: "a type beside",
+		ends: []string{"CREATE TABLE items (id integer PRIMARY KEY)", "CREATE TABLE tags (id integer PRIMARY KEY)", "INSERT INTO items VALUES (1), (2), (3)", "INSERT INTO tags VALUES (1), (2)"},
+		made: []string{"CREATE TABLE item_tags (" + fk("tag_id", "tags") + ", item_id integer NOT NULL, type varchar(9) NOT NULL, PRIMARY KEY (tag_id, item_id))", "CREATE INDEX i ON item_tags (item_id)",
+			"INSERT INTO item_tags VALUES (1, 1, 'item'), (1, 2, 'item'), (2, 77, 'article')"},
+		want: []string{"dangling-links item_id", "no-foreign-key item_id"}, says: "Nothing else tells to what item_id refers", fits: "INSERT INTO item_tags VALUES (2, 78, 'article')",
+	}, {
+		name: "events by a column",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", action varchar(9) NOT NULL, created_at timestamp NULL)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 'visit', NULL), (2, 1, 1, 'visit', NULL)"},
+		want: twice, says: "the table may hold events",
+	}, {
+		name: "a number that is almost another's",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", share float, label varchar(9))", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 16777215, 'a'), (2, 1, 1, 16777212, 'a'), (3, 2, 1, 1, 'US'), (4, 2, 1, 1, 'us')"},
+		want: twice, says: "differ in share, label",
+	}, {
 		name: "rows that others are kept by",
 		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ")", back,
 			"CREATE TABLE seats (id integer PRIMARY KEY, link_id integer NOT NULL REFERENCES user_groups (id))",

@@ -53,6 +53,16 @@ var soundNot = []sound{
 			"CREATE TABLE user_groups (tenant_id integer NOT NULL, " + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", PRIMARY KEY (tenant_id, user_id, group_id))",
 		},
 	}, {
+		name: "an end that comes with something else",
+		made: []string{
+			"CREATE TABLE users (id integer PRIMARY KEY)", "CREATE TABLE groups (id integer PRIMARY KEY)", "CREATE TABLE realms (id integer PRIMARY KEY)",
+			// Keycloak's, where the user is elsewhere.
+			"CREATE TABLE fed_user_group_membership (" + fk("group_id", "groups") + ", member_id varchar(99) NOT NULL, " + fk("realm_id", "realms") + ", PRIMARY KEY (group_id, member_id))",
+			"CREATE TABLE user_groups (device_id integer NOT NULL, " + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", PRIMARY KEY (device_id, user_id))",
+			"CREATE TABLE users_groups (" + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", season integer NOT NULL, PRIMARY KEY (group_id, season))",
+			"CREATE TABLE staging_user_groups (user_id integer NOT NULL, group_id integer NOT NULL)",
+		},
+	}, {
 		name: "one to many", // as Hibernate makes it
 		made: []string{
 			"CREATE TABLE person (id integer PRIMARY KEY)", "CREATE TABLE phone (id integer PRIMARY KEY)",
