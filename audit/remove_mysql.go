@@ -88,7 +88,7 @@ func (m *mysql) restore(t *table, r removal, kept, made string, columns, copied 
 		insert.Why += "; leave it out if the fix has not come to remove them, and drop the column " + rowNumber + " if it is left"
 		undo = append(undo, insert)
 	default:
-		undo = append(undo, forget, insert)
+		undo = append(append(undo, forget), m.zero(t, columns, insert)...)
 	}
 	undo = append(undo, Statement{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"})
 	if r.against != nil {
@@ -114,6 +114,24 @@ func (m *mysql) lenient(mixed bool, all ...Statement) []Statement {
 		[]Statement{{SQL: "SET @m2msafe_mode = @@SESSION.sql_mode, SESSION sql_mode = ''", Why: "lets a text that is no number be compared with one"}},
 		all,
 		[]Statement{{SQL: "SET SESSION sql_mode = @m2msafe_mode, @m2msafe_mode = NULL", Why: "as it was"}})
+}
+
+// zero has an INSERT store 0 in a column that numbers the rows, which else means the next
+// number.
+func (m *mysql) zero(t *table, columns []string, insert Statement) []Statement {
+	const mode = "CONCAT('NO_AUTO_VALUE_ON_ZERO,', @@SESSION.sql_mode)"
+	switch {
+	case !slices.Contains(columns, t.numbered()):
+		return []Statement{insert}
+	case m.maria:
+		insert.SQL = "SET STATEMENT sql_mode = " + mode + " FOR " + insert.SQL
+		return []Statement{insert}
+	}
+	return []Statement{
+		{SQL: "SET @m2msafe_mode = @@SESSION.sql_mode, SESSION sql_mode = " + mode, Why: "lets the number 0 come back as 0"},
+		insert,
+		{SQL: "SET SESSION sql_mode = @m2msafe_mode, @m2msafe_mode = NULL", Why: "as it was"},
+	}
 }
 
 // keyOn is the key of kept rows by which each is found: its columns, of long texts the

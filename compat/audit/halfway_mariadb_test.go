@@ -78,6 +78,8 @@ func TestUndoOfHalfAFix(t *testing.T) {
 		"a copied key": {"CREATE TABLE user_groups (id integer PRIMARY KEY, " + pair + ", UNIQUE one (user_id))", "INSERT INTO user_groups VALUES (1, 1, 1), (2, 2, 1)"},
 		"a number that is no key": {"CREATE TABLE user_groups (id integer NOT NULL AUTO_INCREMENT, " + pair + ", KEY (id))",
 			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (2, 2, 1)"},
+		"a number that means the next one": {"CREATE TABLE user_groups (id integer AUTO_INCREMENT PRIMARY KEY, " + bare + ", KEY u (user_id), KEY g (group_id))", "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+			"INSERT INTO user_groups VALUES (-1, 1, 1), (0, 1, 1), (7, 2, 1)", "SET SESSION sql_mode = ''"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := audittest.Given("user_groups", []string{"user_id", "users", "id"}, []string{"group_id", "groups", "id"})
