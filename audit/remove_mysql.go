@@ -54,7 +54,12 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	// A server may want each table to have a primary key; a Galera cluster has use for it.
 	made := kept + " (" + m.quote(m.free(t, "m2msafe_removed")) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY" + m.keyOn(t, row) + ") AS SELECT "
 	var c change
-	if numbers && t.column(rowNumber) == nil { // else a fix that failed has left it
+	switch {
+	case numbers && t.column(rowNumber) != nil: // a fix that failed has left it
+		for _, old := range t.leftovers(mk.d, copied) {
+			c.fix = append(c.fix, m.forget(t, m.quote(old.name), copied, "a fix that failed kept these rows, and has not come to remove them; when "+rowNumber+" is gone its undo can't tell"))
+		}
+	case numbers:
 		invisible := "" // to an INSERT that names no columns
 		if m.maria {
 			invisible = " INVISIBLE"
@@ -70,6 +75,18 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	}
 	c.undo = m.restore(t, r, kept, made, columns, copied, numbers)
 	return c
+}
+
+// leftovers are the kept rows of fixes that failed, and whose numbers of rows the table has
+// still: those that were made before are of other numbers.
+func (t *table) leftovers(d *database, columns []string) (all []*table) {
+	for _, old := range d.tables {
+		rest, is := strings.CutPrefix(old.name, removedPrefix+t.name)
+		if is && strings.Trim(rest, "_0123456789") == "" && t.made > 0 && old.made >= t.made && len(minus(columns, old.stored())) == 0 {
+			all = append(all, old)
+		}
+	}
+	return all
 }
 
 // restore is the undo of a removal. It may have stopped at any statement.
