@@ -57,3 +57,26 @@ func TestFiveThousandTables(t *testing.T) {
 	require.Empty(t, report.Findings)
 	require.LessOrEqual(t, s.number, 17+3*tables/50)
 }
+
+// What is called within the session can't write, and who has the connection next can.
+func TestSession(t *testing.T) {
+	ctx := t.Context()
+	db, err := sql.Open("pgx", pgtest.DSN(t))
+	require.NoError(t, err)
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(ctx, "CREATE TABLE log (n integer); CREATE FUNCTION writes() RETURNS integer LANGUAGE sql AS 'INSERT INTO log VALUES (1) RETURNING n'")
+	require.NoError(t, err)
+	s := &session{engine: postgres{}, timeout: time.Minute}
+	require.NoError(t, s.engine.begin(ctx, conn, s))
+	defer s.end() // again, for else the pool waits if the test fails
+	var n int64
+	err = s.numbers(ctx, "SELECT writes()", &n)
+	var state interface{ SQLState() string }
+	require.ErrorAs(t, err, &state)
+	require.Equal(t, "25006", state.SQLState(), err) // read_only_sql_transaction
+	s.end()
+	require.NoError(t, conn.QueryRowContext(ctx, "SELECT writes()").Scan(&n))
+}

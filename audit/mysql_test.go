@@ -14,7 +14,9 @@ func shop() (*database, *table) {
 	id := column{name: "id", typ: "int"}
 	key := &index{name: "PRIMARY", columns: []string{"id"}, unique: true, primary: true, parts: "`id`"}
 	users := &table{name: "users", home: true, columns: []column{id}, indexes: []*index{key}}
-	groups := &table{name: "groups", home: true, columns: []column{id}, indexes: []*index{key}}
+	number := id
+	number.modify = " AUTO_INCREMENT"
+	groups := &table{name: "groups", home: true, columns: []column{number}, indexes: []*index{key}}
 	t := &table{name: "user_groups", home: true, columns: []column{
 		{name: "user_id", typ: "varchar(20)", collation: "utf8mb4_general_ci", length: 20, nullable: true},
 		{name: "group_id", typ: "int"}, {name: "note", typ: "text", collation: "utf8mb4_general_ci", length: 65535, nullable: true},
@@ -38,6 +40,7 @@ func changes(m *mysql) (fix, undo []string) {
 		m.drop(mk, t, t.indexes[0]),
 		m.foreign(mk, t, end, " ON DELETE CASCADE"),
 		m.index(mk, t, pair[1:]),
+		m.remove(mk, d.tables[1], removal{where: "j.`id` = 0", why: "a number that means the next one"}),
 	} {
 		for _, s := range c.fix {
 			fix = append(fix, s.SQL)

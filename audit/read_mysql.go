@@ -49,7 +49,7 @@ func (m *mysql) within(bound time.Duration) string {
 }
 
 const mysqlTables = `SELECT table_name, table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'), table_type = 'SYSTEM VERSIONED', coalesce(engine, ''), coalesce(table_rows, -1),
-coalesce(create_options, '') LIKE '%partitioned%'
+coalesce(create_options, '') LIKE '%partitioned%', coalesce(unix_timestamp(create_time), 0)
 FROM information_schema.tables WHERE table_schema = database() ORDER BY table_name`
 
 const mysqlColumns = `SELECT table_name, column_name, column_type, is_nullable = 'YES', coalesce(generation_expression, ''),
@@ -86,7 +86,7 @@ func (m *mysql) read(ctx context.Context, s *session, _ []string) (*database, er
 		t := &table{schema: schema.String, home: true, scope: true, readable: true}
 		var real, versioned bool
 		var engine string
-		if err := rows.Scan(&t.name, &real, &versioned, &engine, &t.rows, &t.partitioned); err != nil {
+		if err := rows.Scan(&t.name, &real, &versioned, &engine, &t.rows, &t.partitioned, &t.made); err != nil {
 			return err
 		}
 		d.taken[t.schema+"."+strings.ToLower(t.name)] = true

@@ -54,7 +54,12 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	// A server may want each table to have a primary key; a Galera cluster has use for it.
 	made := kept + " (" + m.quote(m.free(t, "m2msafe_removed")) + " BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY" + m.keyOn(t, row) + ") AS SELECT "
 	var c change
-	if numbers && t.column(rowNumber) == nil { // else a fix that failed has left it
+	switch {
+	case numbers && t.column(rowNumber) != nil: // a fix that failed has left it
+		for _, old := range t.leftovers(mk.d, copied) {
+			c.fix = append(c.fix, m.forget(t, m.quote(old.name), copied, "a fix that failed kept these rows, and has not come to remove them; when "+rowNumber+" is gone its undo can't tell"))
+		}
+	case numbers:
 		invisible := "" // to an INSERT that names no columns
 		if m.maria {
 			invisible = " INVISIBLE"
@@ -70,6 +75,18 @@ func (m *mysql) remove(mk *maker, t *table, r removal) change {
 	}
 	c.undo = m.restore(t, r, kept, made, columns, copied, numbers)
 	return c
+}
+
+// leftovers are the kept rows of fixes that failed, and whose numbers of rows the table has
+// still: those that were made before are of other numbers.
+func (t *table) leftovers(d *database, columns []string) (all []*table) {
+	for _, old := range d.tables {
+		rest, is := strings.CutPrefix(old.name, removedPrefix+t.name)
+		if is && strings.Trim(rest, "_0123456789") == "" && t.made > 0 && old.made >= t.made && len(minus(columns, old.stored())) == 0 {
+			all = append(all, old)
+		}
+	}
+	return all
 }
 
 // restore is the undo of a removal. It may have stopped at any statement.
@@ -88,7 +105,7 @@ func (m *mysql) restore(t *table, r removal, kept, made string, columns, copied 
 		insert.Why += "; leave it out if the fix has not come to remove them, and drop the column " + rowNumber + " if it is left"
 		undo = append(undo, insert)
 	default:
-		undo = append(undo, forget, insert)
+		undo = append(append(undo, forget), m.zero(t, columns, insert)...)
 	}
 	undo = append(undo, Statement{SQL: "DROP TABLE " + kept, Why: "they are kept no longer"})
 	if r.against != nil {
@@ -114,6 +131,24 @@ func (m *mysql) lenient(mixed bool, all ...Statement) []Statement {
 		[]Statement{{SQL: "SET @m2msafe_mode = @@SESSION.sql_mode, SESSION sql_mode = ''", Why: "lets a text that is no number be compared with one"}},
 		all,
 		[]Statement{{SQL: "SET SESSION sql_mode = @m2msafe_mode, @m2msafe_mode = NULL", Why: "as it was"}})
+}
+
+// zero has an INSERT store 0 in a column that numbers the rows, which else means the next
+// number.
+func (m *mysql) zero(t *table, columns []string, insert Statement) []Statement {
+	const mode = "CONCAT('NO_AUTO_VALUE_ON_ZERO,', @@SESSION.sql_mode)"
+	switch {
+	case !slices.Contains(columns, t.numbered()):
+		return []Statement{insert}
+	case m.maria:
+		insert.SQL = "SET STATEMENT sql_mode = " + mode + " FOR " + insert.SQL
+		return []Statement{insert}
+	}
+	return []Statement{
+		{SQL: "SET @m2msafe_mode = @@SESSION.sql_mode, SESSION sql_mode = " + mode, Why: "lets the number 0 come back as 0"},
+		insert,
+		{SQL: "SET SESSION sql_mode = @m2msafe_mode, @m2msafe_mode = NULL", Why: "as it was"},
+	}
 }
 
 // keyOn is the key of kept rows by which each is found: its columns, of long texts the

@@ -40,6 +40,7 @@ type table struct {
 	secured      bool          // PostgreSQL: policies can hide rows of it
 	deferred     bool          // PostgreSQL: something is checked as late as at COMMIT when its rows change
 	unalterable  string        // the MySQL family: why neither columns nor unique keys of it can be changed, if so
+	made         int64         // the MySQL family: when, in seconds, 0 if it does not say
 	untold       bool          // the MySQL family: what its triggers are, the role is not shown
 	triggers     []string      // what runs when a row of it is deleted, and is the user's own: triggers and rules, by their names
 	published    bool          // PostgreSQL: logical replication tells its rows by its primary key

@@ -13,8 +13,15 @@ ALTER TABLE `user_groups` ADD COLUMN `m2msafe_living` TINYINT GENERATED ALWAYS A
 ALTER TABLE `user_groups` DROP INDEX `one`;
 ALTER TABLE `user_groups` ADD CONSTRAINT `fk_user_groups_user_id_users` FOREIGN KEY (`user_id`) REFERENCES `users` (`id`) ON DELETE CASCADE;
 ALTER TABLE `user_groups` ADD INDEX `idx_user_groups_group_id` (`group_id`);
+CREATE TABLE `m2msafe_removed_groups` (`m2msafe_removed` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (`id`)) AS SELECT j.`id` FROM `groups` AS j WHERE j.`id` = 0;
+DELETE j FROM `groups` AS j JOIN `m2msafe_removed_groups` AS r ON j.`id` <=> r.`id` WHERE j.`id` = 0;
+DELETE r FROM `m2msafe_removed_groups` AS r JOIN `groups` AS j ON j.`id` <=> r.`id`;
 
 -- and back
+CREATE TABLE IF NOT EXISTS `m2msafe_removed_groups` (`m2msafe_removed` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (`id`)) AS SELECT `id` FROM `groups` WHERE FALSE;
+DELETE r FROM `m2msafe_removed_groups` AS r JOIN `groups` AS j ON j.`id` <=> r.`id`;
+SET STATEMENT sql_mode = CONCAT('NO_AUTO_VALUE_ON_ZERO,', @@SESSION.sql_mode) FOR INSERT INTO `groups` (`id`) SELECT `id` FROM `m2msafe_removed_groups`;
+DROP TABLE `m2msafe_removed_groups`;
 ALTER TABLE `user_groups` DROP INDEX IF EXISTS `idx_user_groups_group_id`;
 ALTER TABLE `user_groups` DROP FOREIGN KEY IF EXISTS `fk_user_groups_user_id_users`;
 ALTER TABLE `user_groups` ADD UNIQUE INDEX IF NOT EXISTS `one` (`user_id`);

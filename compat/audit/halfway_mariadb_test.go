@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,6 +79,8 @@ func TestUndoOfHalfAFix(t *testing.T) {
 		"a copied key": {"CREATE TABLE user_groups (id integer PRIMARY KEY, " + pair + ", UNIQUE one (user_id))", "INSERT INTO user_groups VALUES (1, 1, 1), (2, 2, 1)"},
 		"a number that is no key": {"CREATE TABLE user_groups (id integer NOT NULL AUTO_INCREMENT, " + pair + ", KEY (id))",
 			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1), (2, 2, 1)"},
+		"a number that means the next one": {"CREATE TABLE user_groups (id integer AUTO_INCREMENT PRIMARY KEY, " + bare + ", KEY u (user_id), KEY g (group_id))", "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+			"INSERT INTO user_groups VALUES (-1, 1, 1), (0, 1, 1), (7, 2, 1)", "SET SESSION sql_mode = ''"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := audittest.Given("user_groups", []string{"user_id", "users", "id"}, []string{"group_id", "groups", "id"})
@@ -103,6 +106,53 @@ func TestUndoOfHalfAFix(t *testing.T) {
 				require.NoError(t, db.Close())
 			}
 		})
+	}
+}
+
+// A fix that has stopped, and one after it that has not, are taken back one after the other.
+// Rows that an older fix has removed are none that this one has left, though they have the
+// same numbers.
+func TestUndoOfTwoFixes(t *testing.T) {
+	for stop := range 6 {
+		db := onMariaDB(t, "INSERT INTO users VALUES (1), (2)", "INSERT INTO `groups` VALUES (1), (2)", "CREATE TABLE user_groups ("+pair+")",
+			"INSERT INTO user_groups VALUES (1, 1), (1, 1), (2, 1), (2, 2), (2, 2)")
+		before := state(t, db)
+		var undo []audit.Statement
+		fix := func(stop int) {
+			for _, f := range audittest.Run(t, db, "mysql", audit.Options{}).Findings {
+				for i, s := range f.Fix {
+					if f.Rule != audit.DuplicatePairs && stop >= 0 || i == stop {
+						break
+					}
+					audittest.Execute(t, db, s.SQL)
+				}
+				undo = slices.Concat(f.Undo, undo)
+			}
+		}
+		back := func() {
+			for _, s := range undo {
+				audittest.Execute(t, db, s.SQL)
+			}
+			undo = nil
+		}
+		fix(stop)
+		fix(-1)
+		require.Empty(t, audittest.Rules(audittest.Run(t, db, "mysql", audit.Options{})))
+		back()
+		require.Equal(t, before, state(t, db), "after %d", stop)
+
+		if stop == 2 {
+			fix(5)
+			time.Sleep(1100 * time.Millisecond) // the server says in which second a table was made
+			audittest.Execute(t, db, "DELETE FROM user_groups", "INSERT INTO user_groups VALUES (1, 1), (1, 1), (2, 1), (2, 2), (2, 2)")
+			fix(stop)
+			fix(-1)
+			back()
+			var rows int
+			require.NoError(t, db.QueryRow("SELECT count(*) FROM user_groups").Scan(&rows))
+			require.Equal(t, 5+2, rows, "what the first has removed is there too")
+		}
+		require.NoError(t, db.Close())
 	}
 }
 

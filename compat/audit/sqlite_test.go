@@ -1,7 +1,9 @@
 package audit_test
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -157,27 +159,52 @@ func TestKeyThatHasToStay(t *testing.T) {
 	require.Equal(t, 1, key)
 }
 
+// connector keeps the connection that it has made last, for what a pool does not let a test
+// do: run a statement while the audit has it.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+	conn   driver.Conn
+}
+
+func (c *connector) Connect(context.Context) (_ driver.Conn, err error) {
+	c.conn, err = c.driver.Open(c.dsn)
+	return c.conn, err
+}
+
+func (c *connector) Driver() driver.Driver { return c.driver }
+
 // The audit only reads, keeps no other from writing, and leaves the connection as it was.
 func TestSessionSQLite(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db := open(t, "sqlite3", path+"?_txlock=immediate&_journal_mode=WAL")
-	other := open(t, "sqlite3", path+"?_busy_timeout=1")
-	audittest.Execute(t, db, users, groups, "CREATE TABLE user_groups (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL REFERENCES groups)")
-	report := audittest.Run(t, db, "sqlite", audit.Options{Progress: func(_, _ int, now string) {
-		if now == "user_groups" {
-			audittest.Execute(t, other, "INSERT INTO users VALUES (1)")
-		}
-	}})
-	require.Equal(t, []string{"no-unique-key user_id,group_id", "no-reverse-index group_id"}, audittest.Rules(report))
-	audittest.Execute(t, db, "INSERT INTO users VALUES (NULL)")
+	for name, options := range map[string]string{"sqlite3": "?_txlock=immediate&_journal_mode=WAL", "sqlite": "?_txlock=immediate&_pragma=journal_mode(WAL)"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "test.db")
+			c := &connector{driver: open(t, name, path).Driver(), dsn: path + options}
+			db := sql.OpenDB(c)
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			other := open(t, "sqlite3", path+"?_busy_timeout=1")
+			audittest.Execute(t, db, users, groups, "CREATE TABLE user_groups (user_id integer NOT NULL REFERENCES users, group_id integer NOT NULL REFERENCES groups)")
+			var tried error
+			report := audittest.Run(t, db, "sqlite", audit.Options{Progress: func(_, _ int, now string) {
+				if now == "user_groups" {
+					audittest.Execute(t, other, "INSERT INTO users VALUES (1)")
+					_, tried = c.conn.(driver.ExecerContext).ExecContext(t.Context(), "INSERT INTO users VALUES (2)", nil)
+				}
+			}})
+			require.ErrorContains(t, tried, "attempt to write a readonly database")
+			require.Equal(t, []string{"no-unique-key user_id,group_id", "no-reverse-index group_id"}, audittest.Rules(report))
+			audittest.Execute(t, db, "INSERT INTO users VALUES (NULL)")
 
-	read := open(t, "sqlite3", "file:"+path+"?mode=ro")
-	require.Len(t, audittest.Run(t, read, "sqlite", audit.Options{}).Findings, 2)
-	audittest.Execute(t, read, "PRAGMA query_only = 1")
-	audittest.Run(t, read, "sqlite", audit.Options{})
-	var only int
-	require.NoError(t, read.QueryRow("PRAGMA query_only").Scan(&only))
-	require.Equal(t, 1, only)
+			read := open(t, name, "file:"+path+"?mode=ro")
+			require.Len(t, audittest.Run(t, read, "sqlite", audit.Options{}).Findings, 2)
+			audittest.Execute(t, read, "PRAGMA query_only = 1")
+			audittest.Run(t, read, "sqlite", audit.Options{})
+			var only int
+			require.NoError(t, read.QueryRow("PRAGMA query_only").Scan(&only))
+			require.Equal(t, 1, only)
+		})
+	}
 }
 
 func TestTimeoutSQLite(t *testing.T) {

@@ -22,7 +22,7 @@ func TestWrittenStatements(t *testing.T) {
 			require.True(t, found)
 			split := func(text string) []string { return strings.Split(strings.TrimSuffix(text, ";\n"), ";\n") }
 
-			db := onMariaDB(t, "INSERT INTO users VALUES (1), (2)", "INSERT INTO `groups` VALUES (1)", table, "INSERT INTO user_groups VALUES ('1', 1, 'a', NULL), ('x', 1, NULL, NULL)")
+			db := onMariaDB(t, "INSERT INTO users VALUES (1), (2)", "INSERT INTO `groups` VALUES (0), (1)", "SET @mode = @@sql_mode, SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'", "ALTER TABLE `groups` MODIFY id integer NOT NULL AUTO_INCREMENT", "SET SESSION sql_mode = @mode", table, "INSERT INTO user_groups VALUES ('1', 1, 'a', NULL), ('x', 1, NULL, NULL)")
 			before := state(t, db)
 			audittest.Execute(t, db, split(there)...)
 			require.NotEqual(t, before, state(t, db))

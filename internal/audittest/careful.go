@@ -72,6 +72,11 @@ var carefully = []careful{
 			"INSERT INTO user_groups VALUES (1, 1, 1, 'a'), (2, 1, 1, 'b'), (3, 2, 2, ''), (4, 2, 2, NULL)"},
 		want: twice, says: "Rows of 2 pairs differ in note.",
 	}, {
+		name: "rows of one pair that differ in the last digit of a number",
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", share float)", back,
+			"INSERT INTO user_groups VALUES (1, 1, 1, 16777215), (2, 1, 1, 16777212)"},
+		want: twice, says: "differ in share",
+	}, {
 		name: "a name that means something else",
 		made: []string{"CREATE TABLE user_groups (" + bare + ", PRIMARY KEY (user_id, group_id))", back,
 			"INSERT INTO user_groups VALUES (1, 1), (7001, 1), (7002, 2), (7003, 3)"},
