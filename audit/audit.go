@@ -144,9 +144,9 @@ type audit struct {
 	nouns     *nouns
 	known     []*join // from models
 	referring map[*table][]*referrer
-	mentioned map[string][]mention
-	referred  bool // what refers to tables from elsewhere was asked for
-	done      int  // tables and lookups
+	kinds     map[[2]string][]string // values that say to what tables a column refers
+	referred  bool                   // what refers to tables from elsewhere was asked for
+	done      int                    // tables and lookups
 	all       int
 }
 

@@ -10,18 +10,19 @@ import (
 
 // facts are what rows say, as far as they were asked.
 type facts struct {
-	counted  bool     // they could be
-	nulls    int64    // rows with a NULL in the pair
-	twice    int64    // pairs that are stored more than once
-	spare    int64    // rows of them that are too many
-	dead     int64    // soft-deleted rows, where a full key covers them
-	dangling [2]int64 // rows that point at nothing, by end
-	astray   int64    // and at either
-	points   [2]bool  // it was asked
-	filled   [2]int64 // rows that point at something or nothing, where some dangle
-	signs    [2]int64 // rows that point at nothing, and by what they have there may be meant to
-	differ   []difference
-	own      []*index // keys of the table's own, that look like copies of an end's
+	counted   bool     // they could be
+	nulls     int64    // rows with a NULL in the pair
+	twice     int64    // pairs that are stored more than once
+	spare     int64    // rows of them that are too many
+	dead      int64    // soft-deleted rows, where a full key covers them
+	dangling  [2]int64 // rows that point at nothing, by end
+	astray    int64    // and at either
+	points    [2]bool  // it was asked
+	filled    [2]int64 // rows that point at something or nothing, where some dangle
+	signs     [2]int64 // rows that point at nothing, and by what they have there may be meant to
+	differ    []difference
+	mentioned string   // a column that may refer to its rows, without a foreign key
+	own       []*index // keys of the table's own, that look like copies of an end's
 }
 
 // difference is how many pairs that are stored more than once have rows that differ in a
@@ -73,7 +74,18 @@ func (a *audit) count(ctx context.Context, j *join) (err error) {
 			a.database.unseen = "What refers to its rows from other databases could not be seen, so none is removed."
 		}
 	}
-	return a.askIfAllowed(ctx, j)
+	if err := a.askIfAllowed(ctx, j); err != nil {
+		return err
+	}
+	return a.askMentions(ctx, j)
+}
+
+// askMentions asks what may refer to rows of a join table, if some may have to go.
+func (a *audit) askMentions(ctx context.Context, j *join) (err error) {
+	if j.facts.twice > 0 || j.facts.astray > 0 || !j.facts.counted {
+		j.facts.mentioned, err = a.mentioned(ctx, j.t)
+	}
+	return err
 }
 
 // askIfAllowed asks a table's rows, if the role may and the table is not too large. What one

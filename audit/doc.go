@@ -30,8 +30,10 @@
 //     made or changed;
 //   - a unique key, an exclusion constraint or a predicate speaks for pairs that come again,
 //     or the table may be one of events by its name;
-//   - rows of other tables refer to them, by a foreign key or by a name: of a pair the row
-//     stays that is referred to, and a link to nothing does;
+//   - rows of other tables refer to them by a foreign key: of a pair the row stays that is
+//     referred to, and a link to nothing does;
+//   - a column of another table that was read is called as if it referred to them, without a
+//     foreign key, or says by a type beside it that it may: then all stay;
 //   - the end is known by its name alone, and most rows point at nothing there, or the name
 //     leaves something open;
 //   - the end has no foreign key, and some rows have 0, an empty text or the like there;

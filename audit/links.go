@@ -88,7 +88,7 @@ func (t *table) polymorphic(stem []string) bool { return t.typeOf(stem) != "" }
 // typeOf is that column, "" if there is none.
 func (t *table) typeOf(stem []string) string {
 	for _, c := range t.columns {
-		if all := words(c.name); len(all) == len(stem)+1 && sameWords(all[:len(stem)], stem) && slices.Contains(kinds, all[len(stem)]) {
+		if all := words(c.name); len(stem) > 0 && len(all) == len(stem)+1 && sameWords(all[:len(stem)], stem) && slices.Contains(kinds, all[len(stem)]) {
 			return c.name
 		}
 	}

@@ -41,16 +41,6 @@ func while(t *testing.T, db *sql.DB, fix []audit.Statement, first string, then .
 	return <-mended
 }
 
-// Where no foreign key keeps a row from coming, which refers to what is removed, a lock does.
-func TestRowComesToHangByNameMeanwhile(t *testing.T) {
-	db := made(t, "CREATE TABLE user_groups (id integer PRIMARY KEY, "+pair+")", reverse, "CREATE TABLE payments (id integer PRIMARY KEY, user_group_id integer)",
-		"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)")
-	f := look(t, db, audit.Options{Tables: []string{"user_groups"}}).Findings[0]
-	require.Equal(t, audit.DuplicatePairs, f.Rule)
-	require.NoError(t, while(t, db, f.Fix, "INSERT INTO payments VALUES (1, 2)"))
-	require.Equal(t, []string{"2 1 1"}, linked(t, db), "the row that is paid for stays")
-}
-
 // An app that makes what a link points at and then the link is in no deadlock with the
 // foreign key that is being made.
 func TestForeignKeyMeanwhile(t *testing.T) {

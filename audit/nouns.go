@@ -152,7 +152,7 @@ func (n *nouns) find(all []string, from *table) *table {
 		return only(found)
 	}
 	found := look(n.last)
-	if len(found) > 1 {
+	if len(found) > 1 && len(words(from.name)) > 0 {
 		prefix := words(from.name)[0]
 		found = slices.DeleteFunc(found, func(t *table) bool { return words(t.name)[0] != prefix })
 	}

@@ -17,7 +17,7 @@ const (
 
 // recognize finds the pair that is a table's purpose.
 func (n *nouns) recognize(t *table) (ends [2]link, ok bool) {
-	if strings.HasPrefix(t.name, removedPrefix) || len(t.columns) < 2 || !isPrisma(t) && isCopy(words(t.name)) {
+	if strings.HasPrefix(t.name, removedPrefix) || len(t.columns) < 2 || !isPrisma(t) && (isCopy(words(t.name)) || n.copied(t)) {
 		return ends, false
 	}
 	ends, fit := n.pair(t)
@@ -66,7 +66,10 @@ func fit(t *table, a, b link, links []link) int {
 	}) {
 		return unfit // a row of that end has one row here, as a person is one employee
 	}
-	if slices.ContainsFunc(t.indexes, func(x *index) bool { return t.splits(x, a, b, pair, soft) != nil }) {
+	if slices.ContainsFunc(t.indexes, func(x *index) bool {
+		others := t.splits(x, a, b, pair, soft)
+		return others != nil && (!full || slices.ContainsFunc(others, t.refers))
+	}) {
 		return unfit
 	}
 	for _, x := range t.indexes { // a pair with something else is what the table is for
@@ -115,19 +118,21 @@ func hasLinkNoun(t *table) bool {
 func isForPairs(t *table, ends [2]link) bool {
 	a, b := ends[0], ends[1]
 	pair := pairOf(a.columns, b.columns)
+	if slices.ContainsFunc(t.indexes, func(x *index) bool { return x.unique && contains(append(slices.Clone(x.columns), x.uses...), pair) }) {
+		return true
+	}
 	if slices.ContainsFunc(t.columns, func(c column) bool {
 		return slices.Contains([]string{"action", "event", "activity", "verb", "operation", "quantity"}, strings.ToLower(c.name))
 	}) {
 		return false
 	}
-	return isPrisma(t) || hasLinkNoun(t) || named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil) ||
-		slices.ContainsFunc(t.indexes, func(x *index) bool { return x.unique && contains(append(slices.Clone(x.columns), x.uses...), pair) })
+	return isPrisma(t) || hasLinkNoun(t) || named(t, namesOf(a), namesOf(b), a.foreign != nil && b.foreign != nil)
 }
 
 // isCopy says whether a table is called after what is kept of another.
 func isCopy(name []string) bool {
 	copies := []string{"backup", "backups", "bak", "bkp", "old", "copy", "tmp", "temp", "archive", "archived", "archives", "history", "log", "logs", "audit", "orig", "original",
-		"prev", "previous", "staging", "stage", "pending", "draft", "drafts", "import", "imports", "imported", "export", "exports", "snapshot", "snapshots", "legacy", "raw", "shadow", "removed", "deleted"}
+		"prev", "previous", "staging", "snapshot", "snapshots", "legacy", "shadow"}
 	for len(name) > 1 && strings.Trim(name[len(name)-1], "0123456789") == "" {
 		if len(name[len(name)-1]) >= len("240131") {
 			return true // by its date
@@ -135,6 +140,15 @@ func isCopy(name []string) bool {
 		name = name[:len(name)-1]
 	}
 	return len(name) > 1 && (slices.Contains(copies, name[0]) || slices.Contains(copies, name[len(name)-1]))
+}
+
+// copied says whether there is another table that is called like one but for a word in front,
+// as user_groups is beside pending_user_groups, and has its references.
+func (n *nouns) copied(t *table) bool {
+	all := words(t.name)
+	return len(all) > 2 && slices.ContainsFunc(n.exact[strings.Join(all[1:], " ")], func(o *table) bool {
+		return o.schema == t.schema && len(o.columns) > 0 && !slices.ContainsFunc(t.columns, func(c column) bool { return o.column(c.name) == nil && stem(c.name) != nil })
+	})
 }
 
 // isID says whether a column is a surrogate key.

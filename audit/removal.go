@@ -54,8 +54,8 @@ func (a *audit) needed(j *join) string {
 			return fmt.Sprintf("Rows of %s refer to this table's ON DELETE %s, so they would be lost or changed with the rows that are removed: say first to which row they belong.", f.name, f.onDelete)
 		}
 	}
-	if column := a.listed(j.t); column != "" {
-		return column + " may have keys of its rows in a list, which the fix can't look through: say first to which rows they belong."
+	if j.facts.mentioned != "" {
+		return j.facts.mentioned + " may refer to its rows, without a foreign key: no row goes as long as none says to which. Delete what is too much by hand, or make the foreign key, and audit again."
 	}
 	return a.database.unseen
 }
@@ -118,9 +118,6 @@ func (a *audit) remove(j *join, r removal) change {
 		if f.table != nil {
 			r.hung = append(r.hung, f)
 			r.secured = r.secured || f.table.secured // and ON DELETE goes past their policies
-			if !f.bound {                            // nothing else keeps one from coming
-				r.ends = append(r.ends, f.table)
-			}
 		} else {
 			r.why += ", and fails where a row of " + f.name + " refers to one"
 		}
@@ -152,17 +149,6 @@ func (r removal) stays(w writer) string {
 		return ""
 	}
 	return " AND NOT (" + r.hangs(w, "j") + ")"
-}
-
-// hung are the tables whose rows hang on a join table's.
-func (a *audit) hung(j *join) []string {
-	var names []string
-	for _, f := range a.referrers(j.t) {
-		if f.table != nil && !slices.Contains(names, f.name) {
-			names = append(names, f.name)
-		}
-	}
-	return names
 }
 
 // hungOn says of the rows of a join table that others refer to what a fix does with them.

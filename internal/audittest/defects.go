@@ -57,6 +57,15 @@ var defects = []defect{
 			"INSERT INTO user_groups VALUES (1, 1), (1, 2), (1, 1), (2, 2), (1, 1), (2, 2)"},
 		want: []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, rows: []int64{3, 6},
 	}, {
+		name: "duplicates beside what refers to others", // and names that have no letters
+		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ")", back,
+			"CREATE TABLE comments (id integer PRIMARY KEY, commentable_id integer, commentable_type varchar(50), user_id integer, group_id integer)",
+			"CREATE TABLE django_content_type (id integer PRIMARY KEY, app_label varchar(50), model varchar(50))", "INSERT INTO django_content_type VALUES (1, 'shop', 'membership'), (2, 'shop', 'order')",
+			"CREATE TABLE log_entries (id integer PRIMARY KEY, object_id varchar(50), content_type_id integer REFERENCES django_content_type (id))", "INSERT INTO log_entries VALUES (1, '1', 2)",
+			"CREATE TABLE notes (_ integer REFERENCES user_groups (id), type integer, __type integer, _id integer)", "CREATE TABLE __ (user_id integer, group_id integer)",
+			"INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)", "INSERT INTO comments VALUES (1, 1, 'Post', 1, 1), (2, 1, 'User', 1, 1)"},
+		opts: named, want: []string{"duplicate-pairs user_id,group_id", "no-unique-key user_id,group_id"}, rows: []int64{1, 2},
+	}, {
 		name: "duplicates with an id",
 		made: []string{"CREATE TABLE user_groups (id integer PRIMARY KEY, " + user + ", " + group + ", note varchar(9))", back,
 			"INSERT INTO user_groups VALUES (3, 1, 1, 'a'), (1, 1, 1, 'a'), (2, 1, 1, 'a'), (4, 2, 2, 'd')"},

@@ -59,8 +59,8 @@ var soundNot = []sound{
 			// Keycloak's, where the user is elsewhere.
 			"CREATE TABLE fed_user_group_membership (" + fk("group_id", "groups") + ", member_id varchar(99) NOT NULL, " + fk("realm_id", "realms") + ", PRIMARY KEY (group_id, member_id))",
 			"CREATE TABLE user_groups (device_id integer NOT NULL, " + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", PRIMARY KEY (device_id, user_id))",
-			"CREATE TABLE users_groups (" + fk("user_id", "users") + ", " + fk("group_id", "groups") + ", season integer NOT NULL, PRIMARY KEY (group_id, season))",
 			"CREATE TABLE staging_user_groups (user_id integer NOT NULL, group_id integer NOT NULL)",
+			"CREATE TABLE pending_user_groups (user_id integer NOT NULL, group_id integer NOT NULL)",
 		},
 	}, {
 		name: "one to many", // as Hibernate makes it

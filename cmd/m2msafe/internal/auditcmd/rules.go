@@ -53,7 +53,7 @@ var ruleTexts = []ruleText{
 		audit.DuplicatePairs, audit.Error,
 		"Pairs are stored more than once.",
 		"Lists show the link twice, counts are too high, and a unique key can't be built before they are gone.",
-		"Where the rows of each pair say the same but for their number and their bookkeeping (when and by whom they were made or changed), it keeps one of them, the oldest by its time or the one with the lowest key, and any that rows of other tables refer to; the others go into a table of their own. Where they differ in anything else, only you can say which have to go.",
+		"Where the rows of each pair say the same but for their number and their bookkeeping (when and by whom they were made or changed), it keeps one of them, the oldest by its time or the one with the lowest key, and any that a foreign key refers to; the others go into a table of their own. Where they differ in anything else, only you can say which have to go.",
 		"warning where a pair may be meant to come again",
 	},
 	{
@@ -67,7 +67,7 @@ var ruleTexts = []ruleText{
 		audit.DanglingLinks, audit.Error,
 		"Links point at nothing.",
 		"Joins do not show them, counts do, and the next row with that key has links that nobody gave it.",
-		"Moves them into a table of their own, but for those that rows of other tables refer to. Where the end has no foreign key none is moved if one has 0, an empty text or the like there; nor, where a name alone tells of the end, if most rows point at nothing or that name leaves something open.",
+		"Moves them into a table of their own, but for those that a foreign key refers to. Where the end has no foreign key none is moved if one has 0, an empty text or the like there; nor, where a name alone tells of the end, if most rows point at nothing or that name leaves something open.",
 		"warning where none is moved",
 	},
 	{
