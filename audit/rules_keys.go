@@ -21,7 +21,7 @@ func (a *audit) duplicates(j *join) []found {
 	if columns, pairs := j.differences(); pairs > 0 {
 		f.Story += fmt.Sprintf(" Rows of %s differ in %s.", counted(pairs, "pair", "pairs"), quoted(columns))
 	}
-	f.does = " The fix keeps " + a.kept(j) + ", and puts the others into a table of their own." + a.hungOn(j)
+	f.does = " The fix keeps " + a.kept(j) + ", and puts the others into a table of their own. If each stands for a thing of its own, as a piece in a cart, leave it." + a.hungOn(j)
 	f.mend = func() change { return a.removeDuplicates(j) }
 	return []found{f}
 }
