@@ -8,30 +8,6 @@ import (
 	"strings"
 )
 
-// facts are what rows say, as far as they were asked.
-type facts struct {
-	counted   bool     // they could be
-	nulls     int64    // rows with a NULL in the pair
-	twice     int64    // pairs that are stored more than once
-	spare     int64    // rows of them that are too many
-	dead      int64    // soft-deleted rows, where a full key covers them
-	dangling  [2]int64 // rows that point at nothing, by end
-	astray    int64    // and at either
-	points    [2]bool  // it was asked
-	filled    [2]int64 // rows that point at something or nothing, where some dangle
-	signs     [2]int64 // rows that point at nothing, and by what they have there may be meant to
-	differ    []difference
-	mentioned string   // a column that may refer to its rows, without a foreign key
-	own       []*index // keys of the table's own, that look like copies of an end's
-}
-
-// difference is how many pairs that are stored more than once have rows that differ in a
-// column, which is no key and no time at which a row was made or changed.
-type difference struct {
-	column string
-	pairs  int64
-}
-
 // count classifies a join table's keys, and asks its rows what the catalogue leaves open.
 func (a *audit) count(ctx context.Context, j *join) (err error) {
 	if j.keys, err = a.classify(ctx, j.t, j.pair, j.soft); err != nil {
@@ -146,7 +122,20 @@ func (a *audit) askPairs(ctx context.Context, j *join) error {
 	if err := a.numbers(ctx, statement, &j.facts.twice, &j.facts.spare); err != nil {
 		return err
 	}
-	return a.askDifferences(ctx, j)
+	if err := a.askDifferences(ctx, j); err != nil || j.facts.twice == 0 {
+		return err
+	}
+	var r removal
+	for _, f := range a.referrers(j.t) {
+		if f.table != nil && f.table.readable {
+			r.hung = append(r.hung, f)
+		}
+	}
+	if r.hung == nil {
+		return nil
+	}
+	return a.numbers(ctx, "SELECT count(*) FROM (SELECT count(*) AS n"+from+" WHERE NOT ("+anyNull+")"+and(living(w, "j", j.soft))+" AND ("+r.hangs(w, "j")+
+		") GROUP BY "+names(w, "j", j.pair)+" HAVING count(*) > 1) AS d", &j.facts.tied)
 }
 
 // askDead asks for soft-deleted rows, where a key covers them.

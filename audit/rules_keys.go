@@ -218,6 +218,8 @@ func (a *audit) mendKey(j *join) change {
 		return cannot(k.several)
 	case j.facts.twice > 0 && a.undecided(j) != "":
 		return cannot("It can't be made before the pairs that are stored more than once are gone.")
+	case j.facts.tied > 0:
+		return cannot("It can't be made before " + counted(j.facts.tied, "pair has", "pairs have") + " one row that others refer to, and not several.")
 	case j.soft != nil && j.soft.unclear:
 		return cannot(j.soft.unknown())
 	case !j.sure && j.facts.counted && j.rows == 0:
