@@ -111,3 +111,30 @@ func TestEndThatHasTwoKeys(t *testing.T) {
 	require.Equal(t, []string{"user_groups GORM user_uuid>users.uuid group_id>groups.id"}, audittest.Tables(report))
 	require.Equal(t, []string{"no-foreign-key user_uuid", "no-foreign-key group_id", "no-reverse-index group_id"}, audittest.Rules(report))
 }
+
+// What policies hide in a table they would not in the one that keeps its rows.
+func TestKeptRowsAreNotShown(t *testing.T) {
+	db := made(t, "CREATE TABLE user_groups (id integer PRIMARY KEY, "+pair+")", reverse, "INSERT INTO user_groups VALUES (1, 1, 1), (2, 1, 1)", "ALTER TABLE user_groups ENABLE ROW LEVEL SECURITY")
+	schema := schemaOf(t, db)
+	role := "anon_" + schema
+	audittest.Execute(t, db, "CREATE ROLE "+role, "GRANT USAGE ON SCHEMA "+schema+" TO "+role, "ALTER DEFAULT PRIVILEGES IN SCHEMA "+schema+" GRANT ALL ON TABLES TO "+role)
+	t.Cleanup(func() {
+		_, err := pgtest.Admin(t).Exec("DROP OWNED BY " + role + "; DROP ROLE " + role)
+		require.NoError(t, err)
+	})
+	for _, f := range look(t, db, audit.Options{Tables: []string{"user_groups"}}).Findings {
+		require.NoError(t, execute(db, f.Fix))
+	}
+	var all, shown int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM m2msafe_removed_user_groups").Scan(&all))
+	require.Equal(t, 1, all)
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "SET ROLE "+role)
+	require.NoError(t, err)
+	require.NoError(t, conn.QueryRowContext(t.Context(), "SELECT count(*) FROM m2msafe_removed_user_groups").Scan(&shown))
+	require.Zero(t, shown)
+	_, err = conn.ExecContext(t.Context(), "RESET ROLE")
+	require.NoError(t, err)
+}

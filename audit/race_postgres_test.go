@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 
@@ -27,29 +28,8 @@ func TestLinkComesToPointMeanwhile(t *testing.T) {
 			db := made(t, "CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer NOT NULL, group_id integer NOT NULL REFERENCES groups)",
 				"INSERT INTO user_groups VALUES (1, 99, 1), (2, 98, 1), (3, 1, 1), (4, 2, 1), (5, 3, 1)")
 			fix := look(t, db, audit.Options{Tables: []string{"user_groups"}}).Findings[0].Fix
-			other, err := pgtest.Admin(t).Conn(t.Context())
-			require.NoError(t, err)
-			defer other.Close()
-			run := func(s string) {
-				_, err := other.ExecContext(t.Context(), s)
-				require.NoError(t, err)
-			}
-			run("BEGIN")
-			defer run("ROLLBACK")
-			run("SET LOCAL search_path = " + schemaOf(t, db))
-			run(tc.write[0])
-			var pid int
-			require.NoError(t, db.QueryRow("SELECT pg_backend_pid()").Scan(&pid))
-			mended := make(chan error, 1)
-			go func() { mended <- execute(db, fix) }()
-			for end := time.Now().Add(5 * time.Second); !waits(t, pid) && len(mended) == 0 && time.Now().Before(end); {
-				time.Sleep(10 * time.Millisecond)
-			}
-			for _, s := range tc.write[1:] { // the ends are locked first, so this waits for nobody
-				run(s)
-			}
-			run("COMMIT")
-			require.NoError(t, <-mended)
+			// The ends are locked first, so what is written then waits for nobody.
+			require.NoError(t, while(t, db, fix, tc.write[0], tc.write[1:]...))
 			require.Equal(t, tc.left, linked(t, db))
 			require.Contains(t, fix[1].Why, "writers of the table wait meanwhile")
 			require.Contains(t, fix[1].Why, "and so do those of users")
@@ -92,4 +72,43 @@ func TestDeadlockLeavesNothingHalfDone(t *testing.T) {
 	require.Equal(t, []string{"3 1 1", "4 2 1"}, linked(t, db))
 	require.Equal(t, 1, kept)
 	audittest.Execute(t, db, "DROP TABLE m2msafe_removed_user_groups")
+}
+
+// An app that makes what a link points at and then the link is in no deadlock with the
+// foreign key that is being made.
+func TestForeignKeyMeanwhile(t *testing.T) {
+	db := made(t, "CREATE TABLE user_groups (id integer PRIMARY KEY, user_id integer NOT NULL, group_id integer NOT NULL REFERENCES groups, UNIQUE (user_id, group_id))", reverse)
+	f := look(t, db, audit.Options{}).Findings[0]
+	require.Equal(t, audit.NoForeignKey, f.Rule)
+	require.NoError(t, while(t, db, f.Fix, "INSERT INTO users VALUES (99)", "INSERT INTO user_groups VALUES (1, 99, 1)"))
+	require.Equal(t, []string{"1 99 1"}, linked(t, db))
+}
+
+// while runs a fix while another connection is in a transaction with the first of some
+// statements done, and runs the others once the fix waits; or has ended.
+func while(t *testing.T, db *sql.DB, fix []audit.Statement, first string, then ...string) error {
+	t.Helper()
+	other, err := pgtest.Admin(t).Conn(t.Context())
+	require.NoError(t, err)
+	defer other.Close()
+	run := func(s string) {
+		_, err := other.ExecContext(t.Context(), s)
+		require.NoError(t, err, s)
+	}
+	run("BEGIN")
+	defer run("ROLLBACK")
+	run("SET LOCAL search_path = " + schemaOf(t, db))
+	run(first)
+	var pid int
+	require.NoError(t, db.QueryRow("SELECT pg_backend_pid()").Scan(&pid))
+	mended := make(chan error, 1)
+	go func() { mended <- execute(db, fix) }()
+	for end := time.Now().Add(5 * time.Second); !waits(t, pid) && len(mended) == 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, s := range then {
+		run(s)
+	}
+	run("COMMIT")
+	return <-mended
 }
